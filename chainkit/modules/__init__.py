@@ -1,0 +1,1 @@
+"""Modules that every account-based chain of this kit needs: auth and bank."""

@@ -1,0 +1,1 @@
+"""Identifiers, heights, hashes, limits and errors: the words that everything else is written in."""

@@ -1,0 +1,71 @@
+"""Bech32 (BIP-173) as Cosmos uses it: any length up to 1023, any human-readable part."""
+
+from chainkit.primitives.errors import MalformedMessage
+
+_CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_VALUES = {character: value for value, character in enumerate(_CHARSET)}
+_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+MAX_LENGTH = 1023
+_CHECKSUM_LENGTH = 6
+
+
+def _polymod(values: list[int]) -> int:
+    checksum = 1
+    for value in values:
+        top = checksum >> 25
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ value
+        for bit in range(5):
+            if top >> bit & 1:
+                checksum ^= _GENERATOR[bit]
+    return checksum
+
+
+def _expand(prefix: str) -> list[int]:
+    return [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
+
+
+def _regroup(data: list[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int]:
+    accumulator = bits = 0
+    out = []
+    for value in data:
+        accumulator = accumulator << from_bits | value
+        bits += from_bits
+        while bits >= to_bits:
+            bits -= to_bits
+            out.append(accumulator >> bits & ((1 << to_bits) - 1))
+        accumulator &= (1 << bits) - 1
+    if pad and bits:
+        out.append(accumulator << (to_bits - bits) & ((1 << to_bits) - 1))
+    elif not pad and (bits >= from_bits or accumulator):
+        raise MalformedMessage("bech32 padding is not zero")
+    return out
+
+
+def encode_bech32(prefix: str, data: bytes) -> str:
+    """Return the bech32 text of ``data`` under ``prefix``."""
+    values = _regroup(list(data), 8, 5, pad=True)
+    checksum = _polymod(_expand(prefix) + values + [0] * _CHECKSUM_LENGTH) ^ 1
+    values += [checksum >> 5 * (5 - index) & 31 for index in range(_CHECKSUM_LENGTH)]
+    return prefix + "1" + "".join(_CHARSET[value] for value in values)
+
+
+def decode_bech32(text: str) -> tuple[str, bytes]:
+    """Return (prefix, data).
+
+    Raises:
+        MalformedMessage: Mixed case, a strange character, a wrong checksum or padding.
+    """
+    if len(text) > MAX_LENGTH or (text.lower() != text and text.upper() != text):
+        raise MalformedMessage("bech32 text is too long or of mixed case")
+    text = text.lower()
+    prefix, separator, rest = text.rpartition("1")
+    if not separator or not prefix or len(rest) < _CHECKSUM_LENGTH:
+        raise MalformedMessage("bech32 text has no separator or is too short")
+    if any(not "!" <= character <= "~" for character in prefix):
+        raise MalformedMessage("bech32 prefix has a character outside ASCII 33 to 126")
+    if any(character not in _VALUES for character in rest):
+        raise MalformedMessage("bech32 data has a character outside its alphabet")
+    values = [_VALUES[character] for character in rest]
+    if _polymod(_expand(prefix) + values) != 1:
+        raise MalformedMessage("bech32 checksum is wrong")
+    return prefix, bytes(_regroup(values[:-_CHECKSUM_LENGTH], 5, 8, pad=False))

@@ -1,0 +1,1 @@
+"""How a chain runs: stores, modules, transactions, gas, events and queries. Pure."""

@@ -1,0 +1,1 @@
+"""Protobuf messages with the standard package names, and strict, Go-identical encoding."""

@@ -1,0 +1,1 @@
+"""Scenarios for people and for tests, one module each, public names only."""

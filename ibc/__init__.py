@@ -1,0 +1,1 @@
+"""The Inter-Blockchain Communication protocol, one folder a standard."""

@@ -1,0 +1,1 @@
+"""Adapters, composition and the command line."""

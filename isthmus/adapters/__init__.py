@@ -1,0 +1,1 @@
+"""The only users of sqlite, HTTP, MQTT and the clock."""

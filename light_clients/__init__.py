@@ -1,0 +1,1 @@
+"""Light clients, one folder each; none imports another."""

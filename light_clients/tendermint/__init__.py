@@ -1,0 +1,1 @@
+"""07-tendermint: headers by commits, adjacent and skipping (ICS-07)."""

@@ -1,0 +1,1 @@
+"""The public surface for people who write a chain."""

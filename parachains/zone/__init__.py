@@ -1,0 +1,1 @@
+"""A Tendermint zone: the kernel without the hub's own modules."""

@@ -1,0 +1,1 @@
+"""The hub: Tendermint consensus, its application and its node."""

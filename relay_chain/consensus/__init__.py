@@ -1,0 +1,1 @@
+"""Tendermint as pure step machines (arXiv:1807.04938)."""
