@@ -1,0 +1,1 @@
+"""CometBFT's peer-to-peer layer: secret connections, multiplexing, handshake, switch."""

@@ -1,0 +1,1 @@
+"""What peers say to each other: consensus, block sync, transactions, evidence."""
