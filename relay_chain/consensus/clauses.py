@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from chainkit.formats.tendermint.validator_set import proposer
-
 from chainkit.formats.tendermint.types import NIL_BLOCK_ID, BlockId, Proposal, Vote, VoteType
+from chainkit.formats.tendermint.validator_set import proposer
 from chainkit.primitives.types import DurationNs, Round, TimestampNs
 from relay_chain.consensus import votes as tally
 from relay_chain.consensus.driver_state import Turn, rotated
@@ -231,12 +230,14 @@ def _sign_vote(turn: Turn, type_: VoteType, block_id: BlockId) -> None:
         context.own_address,
         context.own_index,
     )
+    turn.signs = True
     turn.effects.append(SignVote(vote))
 
 
 def sign_proposal(turn: Turn, block_id: BlockId, pol_round: Round) -> None:
     """Ask for the signature of this node's proposal of a block."""
     proposal = Proposal(turn.context.height, turn.rounds.round, pol_round, block_id, TimestampNs(0))
+    turn.signs = True
     turn.effects.append(SignProposal(proposal))
 
 

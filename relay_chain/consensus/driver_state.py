@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chainkit.formats.tendermint.validator_set import increment_proposer_priority, proposer
-
 from chainkit.formats.tendermint.types import (
     Block,
     BlockId,
@@ -13,6 +11,7 @@ from chainkit.formats.tendermint.types import (
     ValidatorSet,
     VoteType,
 )
+from chainkit.formats.tendermint.validator_set import increment_proposer_priority, proposer
 from chainkit.primitives.types import Address, BlockHeight, Round, VotingPower
 from relay_chain.consensus.lock_rule import KEEP_LOCK, LockRule
 from relay_chain.consensus.messages import NO_ROUND, Effect, Step, Timeouts
@@ -172,6 +171,7 @@ class Turn:
         "reported",
         "round_validators",
         "rounds",
+        "signs",
         "txs_available",
         "votes",
     )
@@ -190,6 +190,8 @@ class Turn:
         self.txs_available = state.txs_available
         self.reported = state.reported
         self.effects: list[Effect] = []
+        self.signs = False
+        """Something is to be signed, so the input must be synced first."""
 
     def freeze(self) -> ConsensusState:
         """Return the state after the step."""

@@ -36,8 +36,6 @@ from relay_chain.consensus.messages import (
     ProposalReceived,
     ReportEquivocation,
     ScheduleTimeout,
-    SignProposal,
-    SignVote,
     StartHeight,
     Step,
     TimeoutFired,
@@ -68,18 +66,13 @@ def step(state: ConsensusState, input_: Input) -> tuple[ConsensusState, tuple[Ef
     before, after = state.rounds, turn.rounds
     if before is not after or state.commit_round != turn.commit_round:
         _announce_step(turn, state)
-    return turn.freeze(), (_wal_effect(turn, input_), *turn.effects)
+    # What this node says must be on disk before it is signed, and before anybody hears it.
+    log = AppendToWal(input_, turn.signs or _is_own(input_))
+    return turn.freeze(), (log, *turn.effects)
 
 
-def _wal_effect(turn: Turn, entry: WalEntry) -> AppendToWal:
-    sync = any(isinstance(effect, SignVote | SignProposal) for effect in turn.effects)
-    match entry:
-        case ProposalReceived() | VoteReceived():
-            # What this node says itself must be on disk before anybody hears it.
-            sync = sync or entry.peer_id == SELF
-        case BlockReceived() | BlockBuilt() | MajorityClaimed() | TimeoutFired() | TxsAvailable():
-            pass
-    return AppendToWal(entry, sync)
+def _is_own(entry: WalEntry) -> bool:
+    return isinstance(entry, VoteReceived | ProposalReceived) and entry.peer_id == SELF
 
 
 def _announce_step(turn: Turn, before: ConsensusState) -> None:

@@ -39,6 +39,19 @@ class RoundState:
     precommit_wait: bool = False
     """L47 "for the first time"."""
 
+    def at(self, step: Step) -> "RoundState":
+        """Return the same at another step (``replace`` spelled out: this is the hot path)."""
+        return RoundState(
+            self.round,
+            step,
+            self.lock,
+            self.valid_block_id,
+            self.valid_round,
+            self.polka_was_seen,
+            self.prevote_wait,
+            self.precommit_wait,
+        )
+
 
 INITIAL = RoundState()
 
@@ -225,7 +238,7 @@ def _enter(state: RoundState, event: Enter) -> RoundResult:
 def _propose(state: RoundState, event: Propose) -> RoundResult:
     if state.step is not Step.NEW_ROUND:
         return state, ()
-    proposing = replace(state, step=Step.PROPOSE)
+    proposing = state.at(Step.PROPOSE)
     # The proposer waits too: its own proposal can fail to come back.
     waiting = (Wait(Step.PROPOSE),)  # L21
     if not event.is_proposer:
@@ -236,13 +249,15 @@ def _propose(state: RoundState, event: Propose) -> RoundResult:
 
 def _proposal(state: RoundState, event: ProposalSeen, rule: LockRule) -> RoundResult:
     # L22 and L28: "while step = propose".
-    if event.round != state.round or state.step not in {Step.NEW_ROUND, Step.PROPOSE}:
+    if event.round != state.round or (
+        state.step is not Step.NEW_ROUND and state.step is not Step.PROPOSE
+    ):
         return state, ()
     # L28: vr >= 0 and vr < round.
     if not NO_ROUND <= event.offer.pol_round < event.round:
         return state, ()
     vote = rule.prevote(state.lock, event.offer)  # L23 to L26, L29 to L32
-    return replace(state, step=Step.PREVOTE), (CastPrevote(vote),)  # L27, L33
+    return state.at(Step.PREVOTE), (CastPrevote(vote),)  # L27, L33
 
 
 def _prevote_quorum(state: RoundState, event: PrevoteQuorum) -> RoundResult:
@@ -257,7 +272,7 @@ def _block_polka(state: RoundState, event: BlockPolka) -> RoundResult:
     # L36: "while valid(v) and step >= prevote for the first time".
     if event.round != state.round or not event.is_valid or state.polka_was_seen:
         return state, ()
-    if state.step not in {Step.PREVOTE, Step.PRECOMMIT}:
+    if state.step is not Step.PREVOTE and state.step is not Step.PRECOMMIT:
         return state, ()
     # L42 and L43.
     seen = replace(
@@ -274,7 +289,7 @@ def _nil_polka(state: RoundState, event: NilPolka) -> RoundResult:
     # L44: "while step = prevote".
     if event.round != state.round or state.step is not Step.PREVOTE:
         return state, ()
-    return replace(state, step=Step.PRECOMMIT), (CastPrecommit(NIL_BLOCK_ID),)  # L45, L46
+    return state.at(Step.PRECOMMIT), (CastPrecommit(NIL_BLOCK_ID),)  # L45, L46
 
 
 def _polka(state: RoundState, event: PolkaSeen, rule: LockRule) -> RoundResult:
@@ -305,10 +320,10 @@ def _timed_out(state: RoundState, event: TimedOut, rule: LockRule) -> RoundResul
         return state, ()
     if event.step is Step.PROPOSE and state.step is Step.PROPOSE:  # L58
         vote = rule.prevote(state.lock, None)  # L59
-        return replace(state, step=Step.PREVOTE), (CastPrevote(vote),)  # L60
+        return state.at(Step.PREVOTE), (CastPrevote(vote),)  # L60
     if event.step is Step.PREVOTE_WAIT and state.step is Step.PREVOTE:  # L62
         # L63 and L64; the lock stays.
-        return replace(state, step=Step.PRECOMMIT), (CastPrecommit(NIL_BLOCK_ID),)
+        return state.at(Step.PRECOMMIT), (CastPrecommit(NIL_BLOCK_ID),)
     if event.step is Step.PRECOMMIT_WAIT and state.precommit_wait:  # L66
         return state, (GoTo(Round(state.round + 1)),)  # L67
     return state, ()

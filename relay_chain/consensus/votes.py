@@ -6,7 +6,7 @@ for two blocks only where a peer claimed the second one's majority, and then the
 also reported as an equivocation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Generic, TypeVar
@@ -264,29 +264,49 @@ def from_commit(commit: Commit, electorate: Electorate) -> RoundVotes:
     Raises:
         AssertionError: The commit does not fit the set: it was never verified.
     """
-    votes = new_round_votes(commit.height, commit.round, VoteType.PRECOMMIT, electorate)
     assert len(commit.signatures) == len(electorate.powers)
+    votes: list[Vote | None] = []
+    chosen: dict[BlockId, list[Vote | None]] = {}
     for index, signature in enumerate(commit.signatures):
+        votes.append(None)
         if signature.block_id_flag is BlockIdFlag.ABSENT:
             continue
         voted = signature.block_id_flag is BlockIdFlag.COMMIT
-        addition = add_vote(
-            votes,
-            Vote(
-                VoteType.PRECOMMIT,
-                commit.height,
-                commit.round,
-                commit.block_id if voted else NIL_BLOCK_ID,
-                signature.timestamp,
-                signature.validator_address,
-                index,
-                signature.signature,
-            ),
+        block_id = commit.block_id if voted else NIL_BLOCK_ID
+        assert signature.validator_address == electorate.addresses[index]
+        vote = Vote(
+            VoteType.PRECOMMIT,
+            commit.height,
+            commit.round,
+            block_id,
+            signature.timestamp,
+            signature.validator_address,
+            index,
+            signature.signature,
         )
-        assert addition.outcome is Outcome.ADDED
-        votes = addition.votes
-    assert votes.majority == commit.block_id
-    return votes
+        votes[index] = vote
+        chosen.setdefault(block_id, [None] * len(electorate.powers))[index] = vote
+    by_block = {
+        block_id: BlockVotes(tuple(its_votes), _power_of(its_votes, electorate))
+        for block_id, its_votes in chosen.items()
+    }
+    assert is_supermajority(by_block[commit.block_id].power, electorate.total_power)
+    return RoundVotes(
+        commit.height,
+        commit.round,
+        VoteType.PRECOMMIT,
+        electorate,
+        tuple(votes),
+        _power_of(votes, electorate),
+        by_block,
+        commit.block_id,
+        {},
+    )
+
+
+def _power_of(votes: Sequence[Vote | None], electorate: Electorate) -> int:
+    pairs = zip(electorate.powers, votes, strict=True)
+    return sum(power for power, vote in pairs if vote is not None)
 
 
 # --- all rounds of a height -------------------------------------------------------------
