@@ -1,0 +1,1 @@
+"""Seeded simulation of the consensus machine: virtual time, network, disks, Byzantine nodes."""
