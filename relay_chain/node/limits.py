@@ -1,0 +1,69 @@
+"""Every bound of a node that is not the protocol's, with what happens at it."""
+
+from chainkit.primitives.limits import MAX_BLOCK_SIZE_BYTES
+
+MAX_WAL_ENTRY_BYTES = MAX_BLOCK_SIZE_BYTES + 65_536
+"""The largest entry is one with a whole block in it; a longer length is a torn frame."""
+
+WAL_ROTATE_BYTES = 16 * 1024 * 1024
+"""The log is begun anew at the first end of height past this size."""
+
+WAL_BUFFER_BYTES = 1024 * 1024
+"""Entries that are not synced yet are handed to the kernel past this size."""
+
+MAX_GENESIS_BYTES = 16 * 1024 * 1024
+"""A longer genesis file is refused."""
+
+MAX_MEMPOOL_TXS = 5_000
+"""CometBFT config, ``mempool.size``: the next transaction is refused."""
+
+MAX_MEMPOOL_BYTES = 64 * 1024 * 1024
+"""CometBFT config, ``mempool.max_txs_bytes`` (a sixteenth of it): the next is refused."""
+
+MEMPOOL_CACHE_SIZE = 10_000
+"""CometBFT config, ``mempool.cache_size``: the least recently seen is forgotten."""
+
+MAX_RPC_BODY_BYTES = 2 * 1024 * 1024
+"""A larger request is answered 413. Holds a base64 transaction of MAX_TX_BYTES."""
+
+MAX_RPC_CONNECTIONS = 256
+"""CometBFT config, ``rpc.max_open_connections`` (900 there): the next is closed."""
+
+MAX_SUBSCRIPTIONS_PER_CLIENT = 5 + 5
+"""CometBFT config, ``rpc.max_subscriptions_per_client`` is 5; relayers with more paths open 10."""
+
+MAX_SUBSCRIPTION_CLIENTS = 100
+"""CometBFT config, ``rpc.max_subscription_clients``."""
+
+SUBSCRIPTION_BUFFER = 200
+"""CometBFT config, ``rpc.experimental_subscription_buffer_size``: a client that is slower
+than this many events is disconnected."""
+
+MAX_QUERY_BYTES = 512
+"""CometBFT rpc/core, ``maxQueryLength``."""
+
+MAX_QUERY_CONDITIONS = 32
+"""Conditions in one event query; more are refused."""
+
+MAX_SEARCH_RESULTS = 10_000
+"""Matches that one search considers; a query that matches more must be narrowed."""
+
+MAX_PER_PAGE = 100
+DEFAULT_PER_PAGE = 30
+"""CometBFT rpc/core, ``maxPerPage`` and ``defaultPerPage``."""
+
+MAX_BLOCKCHAIN_METAS = 20
+"""CometBFT rpc/core, the most headers that ``blockchain`` returns."""
+
+MAX_ABCI_QUERY_BYTES = 1_048_576
+"""Path or data of one ``abci_query``."""
+
+BROADCAST_COMMIT_TIMEOUT_S = 10.0
+"""CometBFT config, ``rpc.timeout_broadcast_tx_commit``."""
+
+MAX_PENDING_INPUTS = 10_000
+"""Consensus inputs waiting for the machine; a peer's next one is dropped (it will be
+gossiped again), the node's own are never counted."""
+
+MAX_EARLY_PARTS = 64
+"""Parts of the next height kept while this node is still applying the last one."""

@@ -1,0 +1,150 @@
+"""The consensus write-ahead log: what this node did is on disk before anybody hears of it.
+
+A file of frames ``crc32 (4 bytes, big-endian) | length (4 bytes, big-endian) | payload``
+with the CRC over length and payload, as CometBFT frames its own (``consensus/wal.go``).
+A payload is one byte of kind - end of height, or an entry - and its data.
+
+* ``append`` buffers; ``sync`` flushes and ``fsync``s everything before it returns.
+* A tail that a crash tore is cut off when the file is opened, and kept beside it.
+* Entries before the last end of height are of no use: when the file has grown past
+  ``rotate_bytes`` it is begun anew with that mark, so its size is bounded.
+"""
+
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainkit.primitives.errors import OperationFailed
+from chainkit.primitives.types import BlockHeight
+from relay_chain.node.crash_points import reach
+from relay_chain.node.files import sync_folder, write_durably
+from relay_chain.node.limits import MAX_WAL_ENTRY_BYTES, WAL_BUFFER_BYTES, WAL_ROTATE_BYTES
+
+_HEADER_BYTES = 8
+_END_OF_HEIGHT = 0
+_ENTRY = 1
+
+
+class WalEntryTooLong(OperationFailed):
+    """An entry is over ``MAX_WAL_ENTRY_BYTES``: it would be taken for a torn one."""
+
+    def __init__(self, *, size: int) -> None:
+        super().__init__(f"write-ahead log entry of {size} bytes")
+        self.size = size
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What was found in the file when it was opened."""
+
+    last_height: BlockHeight | None
+    """Of the last end-of-height mark; None in a new file."""
+    entries: tuple[bytes, ...]
+    """Entries after that mark, oldest first."""
+    torn_bytes: int
+    """Bytes cut off the end; 0 unless a crash (or a bit flip) tore the file."""
+
+
+def frame(payload: bytes) -> bytes:
+    """Return the frame of a payload."""
+    length = len(payload).to_bytes(4, "big")
+    return zlib.crc32(length + payload).to_bytes(4, "big") + length + payload
+
+
+def scan(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (offset after the frame, payload) up to the first frame that is not whole."""
+    offset = 0
+    while offset + _HEADER_BYTES <= len(data):
+        length = int.from_bytes(data[offset + 4 : offset + 8], "big")
+        end = offset + _HEADER_BYTES + length
+        if not 1 <= length <= MAX_WAL_ENTRY_BYTES or end > len(data):
+            return
+        if zlib.crc32(data[offset + 4 : end]) != int.from_bytes(data[offset : offset + 4], "big"):
+            return
+        yield end, data[offset + _HEADER_BYTES : end]
+        offset = end
+
+
+def _read(data: bytes) -> tuple[Recovered, int]:
+    """Return what whole frames say, and how many bytes of the file they are."""
+    last_height: BlockHeight | None = None
+    entries: list[bytes] = []
+    good = 0
+    for end, payload in scan(data):
+        if payload[0] == _END_OF_HEIGHT and len(payload) == 9:
+            last_height = BlockHeight(int.from_bytes(payload[1:], "big"))
+            entries.clear()
+        elif payload[0] == _ENTRY:
+            entries.append(payload[1:])
+        else:
+            break
+        good = end
+    return Recovered(last_height, tuple(entries), len(data) - good), good
+
+
+class WriteAheadLog:
+    """The log of one node. Mutable: it owns the open file.
+
+    Args:
+        path: The file; made if absent. A torn tail goes to ``<path>.torn``.
+        rotate_bytes: Size past which ``end_height`` begins the file anew.
+    """
+
+    def __init__(self, path: Path, *, rotate_bytes: int = WAL_ROTATE_BYTES) -> None:
+        self._path = path
+        self._rotate_bytes = rotate_bytes
+        data = path.read_bytes() if path.exists() else b""
+        self.recovered, good = _read(data)
+        if self.recovered.torn_bytes:
+            write_durably(path.with_name(path.name + ".torn"), data[good:])
+            os.truncate(path, good)
+        self._pending = bytearray()
+        self._open()
+        os.fsync(self._descriptor)
+        sync_folder(path.parent)
+
+    def _open(self) -> None:
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._size = os.fstat(self._descriptor).st_size
+
+    def _flush(self) -> None:
+        while self._pending:
+            written = os.write(self._descriptor, self._pending)
+            self._size += written
+            del self._pending[:written]
+
+    def append(self, entry: bytes) -> None:
+        """Add an entry, in memory until the next ``sync``.
+
+        Raises:
+            WalEntryTooLong: Over ``MAX_WAL_ENTRY_BYTES`` less one; nothing was added.
+        """
+        if len(entry) >= MAX_WAL_ENTRY_BYTES:
+            raise WalEntryTooLong(size=len(entry))
+        self._pending += frame(bytes((_ENTRY,)) + entry)
+        if len(self._pending) > WAL_BUFFER_BYTES:
+            self._flush()
+
+    def sync(self) -> None:
+        """Return when everything appended is on disk."""
+        reach("wal.before_sync")
+        self._flush()
+        os.fsync(self._descriptor)
+        reach("wal.synced")
+
+    def end_height(self, height: BlockHeight) -> None:
+        """Mark ``height`` as decided and saved; on disk when this returns."""
+        mark = frame(bytes((_END_OF_HEIGHT,)) + height.to_bytes(8, "big"))
+        self._pending += mark
+        self.sync()
+        if self._size > self._rotate_bytes:
+            os.close(self._descriptor)
+            write_durably(self._path, mark)
+            self._open()
+
+    def close(self) -> None:
+        """Flush, sync and close."""
+        self.sync()
+        os.close(self._descriptor)
