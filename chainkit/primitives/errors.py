@@ -8,7 +8,7 @@
 from typing import ClassVar
 
 
-class RuleBroken(Exception):  # noqa: N818 - named for what happened, as the field does
+class RuleBroken(Exception):
     """A message, block or transaction broke a rule.
 
     ``codespace`` and ``code`` enter the results hash of a block and therefore never
@@ -26,5 +26,5 @@ class MalformedMessage(RuleBroken):
     code = 2
 
 
-class OperationFailed(Exception):  # noqa: N818 - the same
+class OperationFailed(Exception):
     """This machine, a disk or a peer could not do what was asked; it may work later."""
