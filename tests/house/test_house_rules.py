@@ -54,9 +54,11 @@ def test_links_between_documents_lead_somewhere() -> None:
     """Every relative link in a document names a file of the checkout."""
     broken = []
     for document in documents():
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text()):
-            if "://" not in target and not (document.parent / target).exists():
-                broken.append(f"{document.relative_to(ROOT)} -> {target}")
+        broken += [
+            f"{document.relative_to(ROOT)} -> {target}"
+            for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text())
+            if "://" not in target and not (document.parent / target).exists()
+        ]
 
     assert broken == []
 
