@@ -1,0 +1,105 @@
+"""A node's disk: what survives a crash, and how badly."""
+
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from chainkit.formats.tendermint.types import Block, BlockId, Commit, Proposal, Vote, VoteType
+from chainkit.primitives.types import BlockHeight, TimestampNs
+from relay_chain.consensus.messages import WalEntry
+
+_PROPOSAL_STEP = 0
+
+
+class RegressionRefused(AssertionError):
+    """The key was asked to sign an earlier step, or something else in the same step."""
+
+
+@dataclass(slots=True)
+class SigningState:
+    """What the private validator remembers on disk (CometBFT ``priv_validator_state``)."""
+
+    position: tuple[int, int, int] = (0, 0, 0)
+    """Height, round and step (0 proposal, then ``VoteType``) signed last."""
+    signed: Vote | Proposal | None = None
+
+    def sign(self, message: Vote | Proposal, signed: Vote | Proposal) -> Vote | Proposal:
+        """Return the signed message, saved before anybody sees it.
+
+        The same message again (timestamps apart) gets its old signature.
+
+        Raises:
+            RegressionRefused: An earlier position, or another message at the last one.
+        """
+        step = message.type if isinstance(message, Vote) else _PROPOSAL_STEP
+        position = (message.height, message.round, int(step))
+        if position == self.position and self.signed is not None:
+            if _without_time(self.signed) == _without_time(message):
+                return self.signed
+            raise RegressionRefused(f"another message at {position}")
+        if position < self.position:
+            raise RegressionRefused(f"{position} is before {self.position}")
+        self.position, self.signed = position, signed
+        return signed
+
+
+def _without_time(message: Vote | Proposal) -> tuple[object, ...]:
+    if isinstance(message, Vote):
+        return (VoteType(message.type), message.height, message.round, message.block_id)
+    return (message.height, message.round, message.pol_round, message.block_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A decided block with its seen commit."""
+
+    block_id: BlockId
+    block: Block
+    commit: Commit
+
+
+@dataclass(slots=True)
+class Disk:
+    """The WAL since its last end-of-height mark, the key's state, the block store.
+
+    Mutable because it is a disk. Stores and key are synced on every write; the WAL's
+    entries only when asked.
+    """
+
+    wal: list[WalEntry] = field(default_factory=list)
+    wal_height: BlockHeight = BlockHeight(0)
+    """Height of the last end-of-height mark."""
+    synced: int = 0
+    key: SigningState = field(default_factory=SigningState)
+    blocks: dict[BlockHeight, StoredBlock] = field(default_factory=dict)
+    applied: BlockHeight = BlockHeight(0)
+
+    def append(self, entry: WalEntry, *, sync: bool) -> None:
+        """Add to the WAL."""
+        self.wal.append(entry)
+        if sync:
+            self.synced = len(self.wal)
+
+    def end_height(self, height: BlockHeight) -> None:
+        """Write and sync the mark after which replay starts."""
+        self.wal.clear()
+        self.synced = 0
+        self.wal_height = height
+
+    def crash(self, rng: Random) -> int:
+        """Lose a random part of what was not synced; return how many entries are gone.
+
+        A torn last entry is one that replay drops, so it is among the lost.
+        """
+        unsynced = len(self.wal) - self.synced
+        kept = self.synced + rng.randint(0, unsynced)
+        lost = len(self.wal) - kept
+        del self.wal[kept:]
+        self.synced = kept
+        return lost
+
+
+def timed(message: Vote | Proposal, now: int) -> Vote | Proposal:
+    """Return the message with the time of its signing."""
+    if isinstance(message, Vote):
+        return replace(message, timestamp=TimestampNs(max(now, message.timestamp)))
+    return replace(message, timestamp=TimestampNs(now))

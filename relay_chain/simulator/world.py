@@ -1,0 +1,435 @@
+"""One run: virtual time, the network between the nodes, and the faults of a plan."""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from random import Random
+
+from chainkit.formats.tendermint.types import (
+    NIL_BLOCK_ID,
+    Block,
+    BlockId,
+    Header,
+    PartSetHeader,
+    Proposal,
+    ValidatorSet,
+    Vote,
+)
+from chainkit.formats.tendermint.validator_set import (
+    increment_proposer_priority,
+    new_validator,
+    new_validator_set,
+)
+from chainkit.primitives.types import Address, BlockHeight, ChainId, TimestampNs, VotingPower
+from relay_chain.consensus.driver_state import ConsensusState
+from relay_chain.consensus.lock_rule import KEEP_LOCK, LockRule
+from relay_chain.consensus.messages import Decide, Input, PeerId, TimeoutFired, VoteReceived
+from relay_chain.consensus.votes import electorate_of
+from relay_chain.simulator.behaviour import Mail, mail_proposal, mail_vote, proposal_mail
+from relay_chain.simulator.disk import RegressionRefused, timed
+from relay_chain.simulator.gossip import answer
+from relay_chain.simulator.invariants import InvariantBroken, Watcher
+from relay_chain.simulator.node import Crashed, SimNode
+from relay_chain.simulator.plan import (
+    HEALING_BOUND_NS,
+    HEIGHTS_AFTER_HEALING,
+    MS,
+    Crash,
+    Cut,
+    Kind,
+    Plan,
+    Quality,
+)
+from relay_chain.simulator.rules import Amnesia, CometBftLock, PaperLock
+
+GOSSIP_NS = 250 * MS
+_ANY_INCARNATION = -1
+_FOREVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Start a crashed node."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gossip:
+    """A node looks whether it got stuck, and asks a peer."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A stuck node's question arrives at a peer."""
+
+    asker: int
+    peer: int
+    state: ConsensusState
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """The chaos ends: everybody runs, everything arrives."""
+
+
+Control = Crash | Cut | Quality | Restart | Gossip | Question | Heal
+
+
+def rule_of(kind: Kind) -> LockRule:
+    """Return the lock rule that a validator of a kind runs."""
+    match kind:
+        case Kind.COMETBFT:
+            return CometBftLock()
+        case Kind.PAPER:
+            return PaperLock()
+        case Kind.AMNESIAC | Kind.EQUIVOCATOR:
+            return Amnesia()
+        case Kind.CORRECT | Kind.WITHHOLDER | Kind.GARBAGE:
+            return KEEP_LOCK
+
+
+class Simulation:
+    """A run of a plan. Mutable: it is the world that the pure machines live in."""
+
+    def __init__(self, plan: Plan, *, tolerates_forks: bool = False) -> None:
+        self.plan = plan
+        self.now = 0
+        self.events = 0
+        count = len(plan.powers)
+        validators = [
+            new_validator(bytes([index + 1]) * 32, VotingPower(power))
+            for index, power in enumerate(plan.powers)
+        ]
+        first = new_validator_set(validators)
+        # Nodes are numbered as the set orders them, so a node's number is its index.
+        self._sets: list[ValidatorSet] = [first]
+        self.electorate = electorate_of(first)
+        correct = [index for index in range(count) if plan.kinds[index].is_correct]
+        ours = [index for index in correct if plan.kinds[index] is Kind.CORRECT]
+        self.watcher = Watcher(
+            self.electorate,
+            frozenset(correct),
+            frozenset(ours),
+            tolerates_forks=tolerates_forks,
+        )
+        self.nodes = [
+            SimNode(index, self.electorate.addresses[index], rule_of(kind), plan.timeouts, self)
+            for index, kind in enumerate(plan.kinds)
+        ]
+        self._peers = [[peer for peer in range(count) if peer != index] for index in range(count)]
+        self._rng = Random(f"run of {plan.seed}")
+        self._queue: list[tuple[int, int, int, int, tuple[Input, ...] | Control]] = []
+        self._sequence = 0
+        self._quality = Quality()
+        self._cut: frozenset[tuple[int, int]] = frozenset()
+        self._blocks: dict[BlockHeight, list[tuple[BlockId, Block]]] = {}
+        self._block_count = 0
+        self._gossiped_at: list[tuple[int, int]] = [(0, 0)] * count
+        self._healed_at: int | None = None
+        self._target = _FOREVER
+        self._sides = dict(plan.sides)
+        self.trace: list[str] | None = None
+        self._digest = sha256(repr(plan).encode())
+
+    # --- running ------------------------------------------------------------------------
+
+    def run(self, *, heights: int = 0, deadline_ns: int = 0) -> "Simulation":
+        """Run the chaos, heal, and wait for progress; or only until ``heights``.
+
+        Raises:
+            InvariantBroken: Something happened that must not.
+        """
+        for time, fault in self.plan.faults:
+            self._push(time, -1, _ANY_INCARNATION, fault)
+        for node in self.nodes:
+            self._boot(node)
+            offset = self._rng.randint(0, GOSSIP_NS)
+            self._push(offset, node.index, _ANY_INCARNATION, Gossip(node.index))
+        if heights:
+            self._target = heights
+        else:
+            self._push(self.plan.chaos_ns, -1, _ANY_INCARNATION, Heal())
+        self._loop(deadline_ns or _FOREVER)
+        return self
+
+    def _loop(self, deadline_ns: int) -> None:
+        queue = self._queue
+        while not self._is_done():
+            self.now, sequence, target, incarnation, payload = heapq.heappop(queue)
+            if self.now > deadline_ns:
+                return
+            self.events += 1
+            if isinstance(payload, tuple):
+                node = self.nodes[target]
+                if node.machine is None or incarnation not in {_ANY_INCARNATION, node.incarnation}:
+                    continue
+                if self.trace is not None:
+                    self._write_trace(sequence, target, payload)
+                self._feed(node, payload)
+            else:
+                if self.trace is not None:
+                    self._write_trace(sequence, target, payload)
+                self._control(payload)
+
+    def _is_done(self) -> bool:
+        if self._healed_at is not None and self.now > self._healed_at + HEALING_BOUND_NS:
+            heights = [node.disk.applied for node in self.nodes]
+            raise InvariantBroken("progress after healing", f"heights {heights} in time")
+        return self._target <= min(self.nodes[index].disk.applied for index in self.watcher.correct)
+
+    def _feed(self, node: SimNode, inputs: Sequence[Input]) -> None:
+        try:
+            node.feed(inputs)
+        except Crashed:
+            self._crash(node)
+
+    def _boot(self, node: SimNode) -> None:
+        try:
+            node.boot()
+        except Crashed:
+            self._crash(node)
+
+    def _crash(self, node: SimNode) -> None:
+        before, is_behind = node.machine, node.wal_is_behind
+        lost = node.disk.crash(self._rng)
+        node.die()
+        if lost:
+            self.count("unsynced WAL entries lost")
+        if before is None or is_behind or lost or before.height in node.disk.blocks:
+            return
+        self.count("replay compared")
+        if node.replayed() != before:
+            raise InvariantBroken("replay gives the same state", f"node {node.index}: {before}")
+
+    # --- controls -----------------------------------------------------------------------
+
+    def _control(self, control: Control) -> None:
+        match control:
+            case Crash():
+                self._plan_crash(control)
+            case Cut():
+                self._cut = control.pairs
+            case Quality():
+                self._quality = control
+            case Restart():
+                if self.nodes[control.node].machine is None:
+                    self.count("restart")
+                    self._boot(self.nodes[control.node])
+            case Gossip():
+                self._ask(control.node)
+            case Question():
+                self._answer(control)
+            case Heal():
+                self._heal()
+
+    def _plan_crash(self, crash: Crash) -> None:
+        node = self.nodes[crash.node]
+        if node.machine is None or self._healed_at is not None:
+            return
+        self._push(self.now + crash.down_ns, -1, _ANY_INCARNATION, Restart(crash.node))
+        if crash.after_effects == 0:
+            self._crash(node)
+        else:
+            node.effects_until_crash = crash.after_effects
+
+    def _heal(self) -> None:
+        self._healed_at = self.now
+        self._cut = frozenset()
+        self._quality = Quality()
+        for node in self.nodes:
+            node.effects_until_crash = -1
+            if node.machine is None:
+                self._boot(node)
+        self._target = HEIGHTS_AFTER_HEALING + max(
+            self.nodes[index].disk.applied for index in self.watcher.correct
+        )
+
+    def _ask(self, index: int) -> None:
+        """Ask a random peer if nothing moved since the last time."""
+        self._push(self.now + GOSSIP_NS, index, _ANY_INCARNATION, Gossip(index))
+        state = self.nodes[index].machine
+        if state is None:
+            return
+        position = (state.height, state.round)
+        if position == self._gossiped_at[index]:
+            peer = self._rng.choice(self._peers[index])
+            self._post(index, peer, Question(index, peer, state))
+        self._gossiped_at[index] = position
+
+    def _answer(self, question: Question) -> None:
+        peer = self.nodes[question.peer]
+        if peer.machine is None or self.plan.kinds[question.peer] is Kind.WITHHOLDER:
+            return
+        stored = peer.disk.blocks.get(question.state.height)
+        peer_id = PeerId(str(question.peer))
+        missing = answer(question.state, peer.machine, stored, self.electorate, peer_id)
+        if missing:
+            self.count("gossip answered")
+            self._post(question.peer, question.asker, missing)
+
+    # --- the network --------------------------------------------------------------------
+
+    def _post(self, sender: int, recipient: int, payload: tuple[Input, ...] | Question) -> None:
+        if (sender, recipient) in self._cut:
+            return
+        rng, quality = self._rng, self._quality
+        if quality.drop and rng.random() < quality.drop:
+            return
+        copies = 2 if quality.duplicate and rng.random() < quality.duplicate else 1
+        for _ in range(copies):
+            delay = quality.delay_ns // 4 + int(rng.random() * quality.delay_ns)
+            if quality.late and rng.random() < quality.late:
+                delay *= 10
+            self._push(self.now + delay, recipient, _ANY_INCARNATION, payload)
+
+    def _push(
+        self, time: int, target: int, incarnation: int, payload: tuple[Input, ...] | Control
+    ) -> None:
+        self._sequence += 1
+        heapq.heappush(self._queue, (time, self._sequence, target, incarnation, payload))
+
+    def _post_all(self, sender: int, mail: Sequence[Mail]) -> None:
+        for recipient, inputs in mail:
+            self._post(sender, recipient, inputs)
+
+    # --- what nodes ask (the port ``node.World``) ---------------------------------------
+
+    def sign(self, index: int, message: Vote | Proposal) -> Vote | Proposal | None:
+        """Return the message signed with the node's key; None if the key refuses."""
+        node = self.nodes[index]
+        skew = self.plan.skew_ns[index] if self.plan.skew_ns else 0
+        candidate = _with_signature(timed(message, self.now + skew), node.address)
+        if not self.plan.kinds[index].is_correct:
+            self._saw_signature(index, candidate)
+            return candidate
+        try:
+            signed = node.disk.key.sign(message, candidate)
+        except RegressionRefused:
+            return None
+        self._saw_signature(index, signed)
+        return signed
+
+    def sign_as(self, index: int, message: Vote | Proposal) -> Vote | Proposal:
+        """Return a message signed with a Byzantine validator's own key."""
+        assert index not in self.watcher.correct
+        signed = _with_signature(message, self.nodes[index].address)
+        self._saw_signature(index, signed)
+        return signed
+
+    def _saw_signature(self, index: int, signed: Vote | Proposal) -> None:
+        state = self.nodes[index].machine
+        assert state is not None
+        self.watcher.saw_signature(index, signed, state)
+
+    def is_signed(self, message: Vote | Proposal, signer: Address) -> bool:
+        """Return whether the signature is the signer's: a stub nobody but ``sign`` makes."""
+        return message.signature == b"signed by " + signer
+
+    def make_block(
+        self, index: int, height: BlockHeight, *, is_valid: bool
+    ) -> tuple[BlockId, Block]:
+        """Return a new block."""
+        self._block_count += 1
+        digest = sha256(f"{height} {index} {self._block_count}".encode()).digest()
+        header = Header(
+            ChainId("simulated"),
+            height,
+            TimestampNs(self.now),
+            NIL_BLOCK_ID,
+            *(b"",) * 8,
+            self.nodes[index].address,
+        )
+        block_id = BlockId(digest, PartSetHeader(1, digest))
+        block = Block(header, (digest,), (), None)
+        self._blocks.setdefault(height, []).append((block_id, block))
+        self.watcher.saw_block(block_id, block, is_valid=is_valid)
+        return block_id, block
+
+    def blocks_at(self, height: BlockHeight) -> tuple[tuple[BlockId, Block], ...]:
+        """Return the blocks that anybody made for a height so far."""
+        return tuple(self._blocks.get(height, ()))
+
+    def send_vote(self, index: int, vote: Vote) -> None:
+        """Send a node's own vote to everybody, or what a Byzantine one sends instead."""
+        kind = self.plan.kinds[index]
+        if kind.is_correct:
+            inputs = (VoteReceived(vote, PeerId(str(index))),)
+            for peer in self._peers[index]:
+                self._post(index, peer, inputs)
+            return
+        mail = mail_vote(kind, self, self._rng, self._sides, index, self._peers[index], vote)
+        self._post_all(index, tuple(mail))
+
+    def send_proposal(self, index: int, proposal: Proposal, block: Block) -> None:
+        """Send a node's own proposal to everybody, or what a Byzantine one sends instead."""
+        kind = self.plan.kinds[index]
+        peers = self._peers[index]
+        if kind.is_correct:
+            inputs = proposal_mail(index, proposal, block, valid=True)
+            for peer in peers:
+                self._post(index, peer, inputs)
+            return
+        mail = mail_proposal(kind, self, self._rng, self._sides, index, peers, proposal, block)
+        self._post_all(index, tuple(mail))
+
+    def schedule(self, index: int, delay_ns: int, timeout: TimeoutFired) -> None:
+        """Deliver a timeout to this incarnation of the node."""
+        self._push(self.now + delay_ns, index, self.nodes[index].incarnation, (timeout,))
+
+    def decided(self, index: int, decide: Decide) -> None:
+        """Note a decision of a correct node, and put it into the run's hash."""
+        if index in self.watcher.correct:
+            self.watcher.saw_decision(index, decide)
+            line = f"{self.now} {index} {decide.height} {decide.round} {decide.block_id.hash.hex()}"
+            self._digest.update(line.encode())
+
+    def validators_at(self, height: BlockHeight) -> ValidatorSet:
+        """Return the set of a height: the same validators, one turn further each height."""
+        while len(self._sets) < height:
+            self._sets.append(increment_proposer_priority(self._sets[-1], 1))
+        return self._sets[height - 1]
+
+    def count(self, event: str) -> None:
+        """Count a rare branch."""
+        self.watcher.counters[event] += 1
+
+    # --- results ------------------------------------------------------------------------
+
+    def digest(self) -> str:
+        """Return a hash over the plan, every decision with its time, and the counters."""
+        final = self._digest.copy()
+        final.update(f"{self.events} {sorted(self.watcher.counters.items())}".encode())
+        return final.hexdigest()
+
+    def _write_trace(
+        self, sequence: int, target: int, payload: tuple[Input, ...] | Control
+    ) -> None:
+        assert self.trace is not None
+        self.trace.append(f"{self.now / MS:10.3f} ms #{sequence} node {target}: {payload}")
+
+
+def _with_signature(message: Vote | Proposal, address: Address) -> Vote | Proposal:
+    signature = b"signed by " + address
+    if isinstance(message, Vote):
+        return Vote(
+            message.type,
+            message.height,
+            message.round,
+            message.block_id,
+            message.timestamp,
+            message.validator_address,
+            message.validator_index,
+            signature,
+        )
+    return Proposal(
+        message.height,
+        message.round,
+        message.pol_round,
+        message.block_id,
+        message.timestamp,
+        signature,
+    )
