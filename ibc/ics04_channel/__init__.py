@@ -1,0 +1,1 @@
+"""ICS-04: channels, packets, acknowledgements and timeouts."""

@@ -1,0 +1,171 @@
+"""The ports of an application on the packet layer and of the router's middleware."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from chainkit.primitives.heights import Height
+from chainkit.primitives.types import (
+    Address,
+    ChannelId,
+    ConnectionId,
+    PortId,
+    Sequence,
+    TimestampNs,
+)
+from chainkit.runtime.context import Context
+from chainkit.runtime.module import Module
+from ibc.ics04_channel.acknowledgement import Acknowledgement
+from ibc.ics04_channel.types import ChannelCounterparty, ChannelEnd, Order, Packet
+from ibc.ics20_transfer.port import TokenLedger
+
+
+class IbcApplication(Protocol):
+    """What the core calls for packets and channels of the application's port (ICS-26).
+
+    Every callback raises a ``RuleBroken`` to refuse. The core has already written or
+    deleted its own state when it calls, so that a callback that submits the same message
+    again finds it done.
+    """
+
+    def on_chan_open_init(
+        self,
+        ctx: Context,
+        order: Order,
+        connection_hops: tuple[ConnectionId, ...],
+        port_id: PortId,
+        channel_id: ChannelId,
+        counterparty: ChannelCounterparty,
+        version: str,
+    ) -> str:
+        """Return the version to propose; an empty ``version`` leaves it to the application."""
+        ...
+
+    def on_chan_open_try(
+        self,
+        ctx: Context,
+        order: Order,
+        connection_hops: tuple[ConnectionId, ...],
+        port_id: PortId,
+        channel_id: ChannelId,
+        counterparty: ChannelCounterparty,
+        counterparty_version: str,
+    ) -> str:
+        """Return the version that the channel will have."""
+        ...
+
+    def on_chan_open_ack(
+        self,
+        ctx: Context,
+        port_id: PortId,
+        channel_id: ChannelId,
+        counterparty_channel_id: ChannelId,
+        counterparty_version: str,
+    ) -> None:
+        """Check the version that the other side chose."""
+        ...
+
+    def on_chan_open_confirm(self, ctx: Context, port_id: PortId, channel_id: ChannelId) -> None:
+        """Hear that the channel is open."""
+        ...
+
+    def on_chan_close_init(self, ctx: Context, port_id: PortId, channel_id: ChannelId) -> None:
+        """Say whether a user may close the channel."""
+        ...
+
+    def on_chan_close_confirm(self, ctx: Context, port_id: PortId, channel_id: ChannelId) -> None:
+        """Hear that the other side has closed the channel."""
+        ...
+
+    def on_recv_packet(
+        self, ctx: Context, channel_version: str, packet: Packet, relayer: Address
+    ) -> Acknowledgement | None:
+        """Act on a packet.
+
+        A ``RuleBroken`` and an ``ErrorAcknowledgement`` both refuse: the core drops what
+        was written and answers with the code. None means that the application will call
+        ``PacketSender.write_acknowledgement`` later.
+        """
+        ...
+
+    def on_acknowledgement_packet(
+        self,
+        ctx: Context,
+        channel_version: str,
+        packet: Packet,
+        acknowledgement: bytes,
+        relayer: Address,
+    ) -> None:
+        """Act on the answer to a packet that was sent."""
+        ...
+
+    def on_timeout_packet(
+        self, ctx: Context, channel_version: str, packet: Packet, relayer: Address
+    ) -> None:
+        """Undo a packet that was not received in time."""
+        ...
+
+
+class RouterMiddleware(Protocol):
+    """A rule that the router asks before any application sees a received packet.
+
+    A refusal leaves the receipt and an error acknowledgement with the refusal's code,
+    nothing else, so that the origin is refunded.
+    """
+
+    @property
+    def name(self) -> str:
+        """The rule's name, for events."""
+        ...
+
+    def check_receive(self, ctx: Context, channel: ChannelEnd, packet: Packet) -> None:
+        """Raise a ``RuleBroken`` unless the packet may be delivered."""
+        ...
+
+
+class PacketSender(Protocol):
+    """What an application uses of the packet layer (ibc-go's ICS4Wrapper)."""
+
+    def send_packet(
+        self,
+        ctx: Context,
+        source_port: PortId,
+        source_channel: ChannelId,
+        timeout_height: Height,
+        timeout_timestamp: TimestampNs,
+        data: bytes,
+    ) -> Sequence:
+        """Commit to a packet and return its sequence."""
+        ...
+
+    def write_acknowledgement(
+        self, ctx: Context, packet: Packet, acknowledgement: Acknowledgement
+    ) -> None:
+        """Answer a packet whose ``on_recv_packet`` returned None."""
+        ...
+
+    def channel(self, ctx: Context, port_id: PortId, channel_id: ChannelId) -> ChannelEnd | None:
+        """Return a channel end of this chain."""
+        ...
+
+
+class ApplicationModule(Module, Protocol):
+    """A module of the chain that also owns ports of the packet layer."""
+
+    def ibc_applications(self) -> Mapping[PortId, IbcApplication]:
+        """Return what answers for each port that the module owns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationEnvironment:
+    """What an application is built with."""
+
+    packets: PacketSender
+    ledger: TokenLedger
+    account_prefix: str
+    """The bech32 human-readable part of this chain's addresses."""
+
+
+ApplicationFactory = Callable[[ApplicationEnvironment], ApplicationModule]
+"""What an application package exports as ``APPLICATION``; adding one adds no line elsewhere."""
