@@ -1,0 +1,406 @@
+"""The node's settings: a subset of CometBFT's ``config.toml``, by the same names.
+
+Durations are Go's (``"3s"``, ``"500ms"``, ``"1m30s"``), addresses ``tcp://host:port``, peers
+``id@host:port`` separated by commas. An unknown key is refused with its path, except in
+sections that CometBFT has and this node has no use for.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chainkit.primitives.errors import RuleBroken
+from chainkit.primitives.types import DurationNs
+from relay_chain.consensus.messages import Timeouts
+from relay_chain.node.files import write_durably
+from relay_chain.node.limits import MAX_MEMPOOL_BYTES, MAX_MEMPOOL_TXS, MEMPOOL_CACHE_SIZE
+
+_UNITS_NS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+_DURATION_PART = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?(ns|us|µs|ms|s|m|h)")
+_DURATION = re.compile(rf"0|(?:{_DURATION_PART.pattern})+")
+_ADDRESS = re.compile(r"(?:tcp://)?([^:/@\s]+|\[[0-9a-fA-F:]+\]):(\d{1,5})")
+_PEER = re.compile(r"([0-9a-f]{40})@([^:/@\s]+|\[[0-9a-fA-F:]+\]):(\d{1,5})")
+_IGNORED_SECTIONS = frozenset(
+    {"statesync", "blocksync", "storage", "tx_index", "instrumentation", "log_level", "log_format"}
+    | {"genesis_file", "priv_validator_key_file", "priv_validator_state_file", "node_key_file"}
+    | {"abci", "proxy_app", "db_backend", "db_dir", "filter_peers", "priv_validator_laddr"}
+    | {"mode", "version"}
+)
+
+
+class BadSetting(RuleBroken):
+    """A setting is not of the form it must have; the message names its path."""
+
+    def __init__(self, *, path: str, expected: str) -> None:
+        super().__init__(f"config: {path}: expected {expected}")
+        self.path = path
+        self.expected = expected
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A TCP address; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"tcp://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAddress:
+    """Where a peer listens, and the id that it must prove."""
+
+    node_id: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.node_id}@{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class RpcConfig:
+    """``[rpc]``."""
+
+    laddr: Endpoint = Endpoint("127.0.0.1", 26657)
+
+
+@dataclass(frozen=True, slots=True)
+class P2pConfig:
+    """``[p2p]``."""
+
+    laddr: Endpoint = Endpoint("0.0.0.0", 26656)  # noqa: S104 - CometBFT's default: peers come from anywhere
+    external_address: str = ""
+    persistent_peers: tuple[PeerAddress, ...] = ()
+    max_num_inbound_peers: int = 40
+    max_num_outbound_peers: int = 10
+    addr_book_strict: bool = True
+    allow_duplicate_ip: bool = False
+    send_rate: int = 5_120_000
+    recv_rate: int = 5_120_000
+
+
+@dataclass(frozen=True, slots=True)
+class MempoolConfig:
+    """``[mempool]``."""
+
+    size: int = MAX_MEMPOOL_TXS
+    max_txs_bytes: int = MAX_MEMPOOL_BYTES
+    cache_size: int = MEMPOOL_CACHE_SIZE
+    recheck: bool = True
+    broadcast: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PruningConfig:
+    """``[pruning]``, ours: how many recent heights are kept. 0 keeps all."""
+
+    keep_blocks: int = 0
+    keep_states: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """All settings."""
+
+    moniker: str = "isthmus"
+    rpc: RpcConfig = field(default_factory=RpcConfig)
+    p2p: P2pConfig = field(default_factory=P2pConfig)
+    mempool: MempoolConfig = field(default_factory=MempoolConfig)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    pruning: PruningConfig = field(default_factory=PruningConfig)
+
+
+def parse_duration(value: str) -> DurationNs:
+    """Return the nanoseconds of a Go duration such as ``"1m30s"`` or ``"1.5s"``.
+
+    Raises:
+        ValueError: Not such a text.
+    """
+    if _DURATION.fullmatch(value) is None:
+        raise ValueError(value)
+    total = 0
+    for whole, fraction, unit in _DURATION_PART.findall(value):
+        scale = _UNITS_NS[unit]
+        total += int(whole) * scale
+        if fraction:
+            total += int(fraction) * scale // 10 ** len(fraction)
+    return DurationNs(total)
+
+
+def format_duration(duration: DurationNs) -> str:
+    """Return a duration in whole milliseconds, or nanoseconds if it is none."""
+    return f"{duration // 1_000_000}ms" if duration % 1_000_000 == 0 else f"{duration}ns"
+
+
+def _endpoint(value: str) -> Endpoint:
+    match = _ADDRESS.fullmatch(value)
+    if match is None or int(match[2]) > 65_535:
+        raise ValueError(value)
+    return Endpoint(match[1], int(match[2]))
+
+
+def _peers(value: str) -> tuple[PeerAddress, ...]:
+    found = []
+    for peer in (part.strip() for part in value.split(",")):
+        if not peer:
+            continue
+        match = _PEER.fullmatch(peer)
+        if match is None or int(match[3]) > 65_535:
+            raise ValueError(peer)
+        found.append(PeerAddress(match[1], match[2], int(match[3])))
+    return tuple(found)
+
+
+class _Section:
+    """The reader of one TOML table; mutable: it notes which keys were read."""
+
+    def __init__(self, name: str, values: Mapping[str, object]) -> None:
+        self._name = name
+        self._values = values
+        self._read: set[str] = set()
+
+    def _get(self, key: str) -> object:
+        self._read.add(key)
+        return self._values.get(key)
+
+    def bad(self, key: str, expected: str) -> BadSetting:
+        return BadSetting(path=f"{self._name}.{key}".lstrip("."), expected=expected)
+
+    def string(self, key: str, otherwise: str) -> str:
+        value = self._get(key)
+        if value is None:
+            return otherwise
+        if not isinstance(value, str):
+            raise self.bad(key, "a string")
+        return value
+
+    def parsed(
+        self, key: str, otherwise: object, parse: Callable[[str], object], expected: str
+    ) -> object:
+        value = self._get(key)
+        if value is None:
+            return otherwise
+        if not isinstance(value, str):
+            raise self.bad(key, expected)
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise self.bad(key, expected) from error
+
+    def endpoint(self, key: str, otherwise: Endpoint) -> Endpoint:
+        value = self.parsed(key, otherwise, _endpoint, 'an address like "tcp://127.0.0.1:26657"')
+        assert isinstance(value, Endpoint)
+        return value
+
+    def duration(self, key: str, otherwise: DurationNs) -> DurationNs:
+        value = self.parsed(key, otherwise, parse_duration, 'a duration like "500ms" or "3s"')
+        assert isinstance(value, int)
+        return DurationNs(value)
+
+    def number(self, key: str, otherwise: int) -> int:
+        value = self._get(key)
+        if value is None:
+            return otherwise
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+            raise self.bad(key, "a whole number from 0")
+        return value
+
+    def flag(self, key: str, otherwise: bool) -> bool:
+        value = self._get(key)
+        if value is None:
+            return otherwise
+        if not isinstance(value, bool):
+            raise self.bad(key, "true or false")
+        return value
+
+    def section(self, key: str) -> "_Section":
+        value = self._get(key)
+        if value is None:
+            return _Section(key, {})
+        if not isinstance(value, dict):
+            raise self.bad(key, "a table")
+        return _Section(key, value)
+
+    def finish(self) -> None:
+        """Refuse keys that nobody read."""
+        for key in self._values:
+            if key not in self._read and not (self._name == "" and key in _IGNORED_SECTIONS):
+                raise self.bad(key, f"one of {', '.join(sorted(self._read))}")
+
+
+def parse_config(toml: str) -> NodeConfig:
+    """Return the settings of a TOML text; what is left out has its default.
+
+    Raises:
+        BadSetting: The text is not TOML, a key is unknown, or a value is not of its form.
+    """
+    try:
+        values = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSetting(path="config.toml", expected=f"TOML ({error})") from error
+    top = _Section("", values)
+    config = NodeConfig(
+        moniker=top.string("moniker", "isthmus"),
+        rpc=_rpc(top.section("rpc")),
+        p2p=_p2p(top.section("p2p")),
+        mempool=_mempool(top.section("mempool")),
+        timeouts=_timeouts(top.section("consensus")),
+        pruning=_pruning(top.section("pruning")),
+    )
+    top.finish()
+    return config
+
+
+def _rpc(section: _Section) -> RpcConfig:
+    config = RpcConfig(laddr=section.endpoint("laddr", RpcConfig().laddr))
+    section.finish()
+    return config
+
+
+def _p2p(section: _Section) -> P2pConfig:
+    default = P2pConfig()
+    peers = section.parsed(
+        "persistent_peers", (), _peers, 'peers like "<40 hex digits>@127.0.0.1:26656,..."'
+    )
+    assert isinstance(peers, tuple)
+    config = P2pConfig(
+        laddr=section.endpoint("laddr", default.laddr),
+        external_address=section.string("external_address", ""),
+        persistent_peers=peers,
+        max_num_inbound_peers=section.number(
+            "max_num_inbound_peers", default.max_num_inbound_peers
+        ),
+        max_num_outbound_peers=section.number(
+            "max_num_outbound_peers", default.max_num_outbound_peers
+        ),
+        addr_book_strict=section.flag("addr_book_strict", default.addr_book_strict),
+        allow_duplicate_ip=section.flag("allow_duplicate_ip", default.allow_duplicate_ip),
+        send_rate=section.number("send_rate", default.send_rate),
+        recv_rate=section.number("recv_rate", default.recv_rate),
+    )
+    section.finish()
+    return config
+
+
+def _mempool(section: _Section) -> MempoolConfig:
+    default = MempoolConfig()
+    config = MempoolConfig(
+        size=section.number("size", default.size),
+        max_txs_bytes=section.number("max_txs_bytes", default.max_txs_bytes),
+        cache_size=section.number("cache_size", default.cache_size),
+        recheck=section.flag("recheck", default.recheck),
+        broadcast=section.flag("broadcast", default.broadcast),
+    )
+    section.finish()
+    return config
+
+
+def _timeouts(section: _Section) -> Timeouts:
+    default = Timeouts()
+    timeouts = Timeouts(
+        propose_ns=section.duration("timeout_propose", default.propose_ns),
+        propose_delta_ns=section.duration("timeout_propose_delta", default.propose_delta_ns),
+        prevote_ns=section.duration("timeout_prevote", default.prevote_ns),
+        prevote_delta_ns=section.duration("timeout_prevote_delta", default.prevote_delta_ns),
+        precommit_ns=section.duration("timeout_precommit", default.precommit_ns),
+        precommit_delta_ns=section.duration("timeout_precommit_delta", default.precommit_delta_ns),
+        commit_ns=section.duration("timeout_commit", default.commit_ns),
+        skip_commit_wait=section.flag("skip_timeout_commit", default.skip_commit_wait),
+        create_empty_blocks=section.flag("create_empty_blocks", default.create_empty_blocks),
+        create_empty_blocks_interval_ns=section.duration(
+            "create_empty_blocks_interval", default.create_empty_blocks_interval_ns
+        ),
+    )
+    section.finish()
+    return timeouts
+
+
+def _pruning(section: _Section) -> PruningConfig:
+    config = PruningConfig(
+        keep_blocks=section.number("keep_blocks", 0), keep_states=section.number("keep_states", 0)
+    )
+    section.finish()
+    return config
+
+
+def format_config(config: NodeConfig) -> str:
+    """Return the TOML text that :func:`parse_config` reads back as ``config``."""
+    timeouts, p2p = config.timeouts, config.p2p
+    sections: dict[str, dict[str, object]] = {
+        "": {"moniker": config.moniker},
+        "rpc": {"laddr": str(config.rpc.laddr)},
+        "p2p": {
+            "laddr": str(p2p.laddr),
+            "external_address": p2p.external_address,
+            "persistent_peers": ",".join(str(peer) for peer in p2p.persistent_peers),
+            "max_num_inbound_peers": p2p.max_num_inbound_peers,
+            "max_num_outbound_peers": p2p.max_num_outbound_peers,
+            "addr_book_strict": p2p.addr_book_strict,
+            "allow_duplicate_ip": p2p.allow_duplicate_ip,
+            "send_rate": p2p.send_rate,
+            "recv_rate": p2p.recv_rate,
+        },
+        "mempool": {
+            "size": config.mempool.size,
+            "max_txs_bytes": config.mempool.max_txs_bytes,
+            "cache_size": config.mempool.cache_size,
+            "recheck": config.mempool.recheck,
+            "broadcast": config.mempool.broadcast,
+        },
+        "consensus": {
+            "timeout_propose": format_duration(timeouts.propose_ns),
+            "timeout_propose_delta": format_duration(timeouts.propose_delta_ns),
+            "timeout_prevote": format_duration(timeouts.prevote_ns),
+            "timeout_prevote_delta": format_duration(timeouts.prevote_delta_ns),
+            "timeout_precommit": format_duration(timeouts.precommit_ns),
+            "timeout_precommit_delta": format_duration(timeouts.precommit_delta_ns),
+            "timeout_commit": format_duration(timeouts.commit_ns),
+            "skip_timeout_commit": timeouts.skip_commit_wait,
+            "create_empty_blocks": timeouts.create_empty_blocks,
+            "create_empty_blocks_interval": format_duration(
+                timeouts.create_empty_blocks_interval_ns
+            ),
+        },
+        "pruning": {
+            "keep_blocks": config.pruning.keep_blocks,
+            "keep_states": config.pruning.keep_states,
+        },
+    }
+    lines: list[str] = []
+    for name, values in sections.items():
+        if name:
+            lines += ["", f"[{name}]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def read_config(path: Path) -> NodeConfig:
+    """Return the settings in a file."""
+    return parse_config(path.read_text(encoding="utf-8"))
+
+
+def write_config(path: Path, config: NodeConfig) -> None:
+    """Write the settings."""
+    write_durably(path, format_config(config).encode())
