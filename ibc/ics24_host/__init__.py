@@ -1,0 +1,1 @@
+"""ICS-24: identifiers and the paths of what is proven."""
