@@ -38,3 +38,6 @@ MAX_DENOM_HOPS = 16
 
 UINT64_MAX = 2**64 - 1
 INT64_MAX = 2**63 - 1
+
+MAX_ANY_BYTES = 4_194_304
+"""A message carried in an ``Any``: more than any transaction that a block admits."""
