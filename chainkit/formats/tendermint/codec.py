@@ -27,7 +27,7 @@ from chainkit.formats.tendermint.types import (
     VoteType,
 )
 from chainkit.primitives.errors import MalformedMessage
-from chainkit.primitives.types import Address, BlockHeight, ChainId, Round, VotingPower
+from chainkit.primitives.types import Address, BlockHeight, ChainId, DurationNs, Round, VotingPower
 from chainkit.wire.codec import (
     decode_strict,
     duration_from_proto,
@@ -40,7 +40,17 @@ from chainkit.wire.proto.tendermint.crypto import keys_pb2, proof_pb2
 from chainkit.wire.proto.tendermint.types import params_pb2, types_pb2, validator_pb2
 from chainkit.wire.proto.tendermint.version import types_pb2 as version_pb2
 
-_PROPOSAL_TYPE = 32
+_VOTE_TYPES = {
+    VoteType.PREVOTE: types_pb2.SIGNED_MSG_TYPE_PREVOTE,
+    VoteType.PRECOMMIT: types_pb2.SIGNED_MSG_TYPE_PRECOMMIT,
+}
+_VOTE_TYPE_OF = {number: vote_type for vote_type, number in _VOTE_TYPES.items()}
+_FLAGS = {
+    BlockIdFlag.ABSENT: validator_pb2.BLOCK_ID_FLAG_ABSENT,
+    BlockIdFlag.COMMIT: validator_pb2.BLOCK_ID_FLAG_COMMIT,
+    BlockIdFlag.NIL: validator_pb2.BLOCK_ID_FLAG_NIL,
+}
+_FLAG_OF = {number: flag for flag, number in _FLAGS.items()}
 
 # --- block ids --------------------------------------------------------------------------
 
@@ -78,7 +88,7 @@ def encode_block_id(block_id: BlockId) -> bytes:
 def vote_to_proto(vote: Vote) -> types_pb2.Vote:
     """Return the protobuf form."""
     return types_pb2.Vote(
-        type=int(vote.type),
+        type=_VOTE_TYPES[vote.type],
         height=vote.height,
         round=vote.round,
         block_id=block_id_to_proto(vote.block_id),
@@ -97,10 +107,10 @@ def vote_from_proto(pb: types_pb2.Vote) -> Vote:
     Raises:
         MalformedMessage: Neither a prevote nor a precommit, or a time that does not exist.
     """
-    if pb.type not in {VoteType.PREVOTE, VoteType.PRECOMMIT}:
+    if pb.type not in _VOTE_TYPE_OF:
         raise MalformedMessage(f"a vote of type {pb.type}")
     return Vote(
-        type=VoteType(pb.type),
+        type=_VOTE_TYPE_OF[pb.type],
         height=BlockHeight(pb.height),
         round=Round(pb.round),
         block_id=block_id_from_proto(pb.block_id),
@@ -128,7 +138,7 @@ def decode_vote(data: bytes) -> Vote:
 def proposal_to_proto(proposal: Proposal) -> types_pb2.Proposal:
     """Return the protobuf form."""
     return types_pb2.Proposal(
-        type=_PROPOSAL_TYPE,
+        type=types_pb2.SIGNED_MSG_TYPE_PROPOSAL,
         height=proposal.height,
         round=proposal.round,
         pol_round=proposal.pol_round,
@@ -144,7 +154,7 @@ def proposal_from_proto(pb: types_pb2.Proposal) -> Proposal:
     Raises:
         MalformedMessage: Another message type, or a time that does not exist.
     """
-    if pb.type != _PROPOSAL_TYPE:
+    if pb.type != types_pb2.SIGNED_MSG_TYPE_PROPOSAL:
         raise MalformedMessage(f"a proposal of type {pb.type}")
     return Proposal(
         height=BlockHeight(pb.height),
@@ -174,7 +184,7 @@ def decode_proposal(data: bytes) -> Proposal:
 def commit_sig_to_proto(signature: CommitSig) -> types_pb2.CommitSig:
     """Return the protobuf form."""
     return types_pb2.CommitSig(
-        block_id_flag=int(signature.block_id_flag),
+        block_id_flag=_FLAGS[signature.block_id_flag],
         validator_address=signature.validator_address,
         timestamp=timestamp_to_proto(signature.timestamp),
         signature=signature.signature,
@@ -187,10 +197,10 @@ def commit_sig_from_proto(pb: types_pb2.CommitSig) -> CommitSig:
     Raises:
         MalformedMessage: An unknown flag, or a time that does not exist.
     """
-    if not BlockIdFlag.ABSENT <= pb.block_id_flag <= BlockIdFlag.NIL:
+    if pb.block_id_flag not in _FLAG_OF:
         raise MalformedMessage(f"unknown BlockIDFlag: {pb.block_id_flag}")
     return CommitSig(
-        block_id_flag=BlockIdFlag(pb.block_id_flag),
+        block_id_flag=_FLAG_OF[pb.block_id_flag],
         validator_address=Address(pb.validator_address),
         timestamp=timestamp_from_proto(pb.timestamp),
         signature=pb.signature,
@@ -459,7 +469,7 @@ def consensus_params_to_proto(params: ConsensusParams) -> params_pb2.ConsensusPa
         ),
         evidence=params_pb2.EvidenceParams(
             max_age_num_blocks=params.evidence_max_age_blocks,
-            max_age_duration=duration_to_proto(params.evidence_max_age_duration_ns),
+            max_age_duration=duration_to_proto(DurationNs(params.evidence_max_age_duration_ns)),
             max_bytes=params.evidence_max_bytes,
         ),
         validator=params_pb2.ValidatorParams(pub_key_types=params.public_key_types),
