@@ -3,26 +3,26 @@
 from chainkit.primitives.errors import OperationFailed, RuleBroken
 
 
-class CommitmentError(RuleBroken):
+class CommitmentRefused(RuleBroken):
     """A commitment or a proof of it is not acceptable (ibc-go ``23-commitment``)."""
 
     codespace = "commitment"
     code = 1
 
 
-class InvalidProof(CommitmentError):
+class InvalidProof(CommitmentRefused):
     """A proof does not prove what was asked."""
 
     code = 2
 
 
-class InvalidPrefix(CommitmentError):
+class InvalidPrefix(CommitmentRefused):
     """A commitment prefix or path has a shape that no store key has."""
 
     code = 3
 
 
-class InvalidMerkleProof(CommitmentError):
+class InvalidMerkleProof(CommitmentRefused):
     """A chain of proofs does not fit the path, the specs or the root."""
 
     code = 4
