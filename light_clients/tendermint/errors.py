@@ -1,7 +1,45 @@
 """Why a Tendermint client refuses, with ibc-go's codespaces and codes."""
 
 from chainkit.primitives.errors import RuleBroken
-from chainkit.primitives.heights import Height
+from ibc.errors import IbcError
+from ibc.ics02_client.errors import (
+    ClientNotFound,
+    ClientRefusal,
+    ConsensusStateNotFound,
+    InvalidClient,
+    InvalidClientType,
+    InvalidConsensus,
+    InvalidMisbehaviour,
+    InvalidSubstitute,
+    InvalidUpgradeClient,
+)
+
+__all__ = [
+    "ClientNotFound",
+    "ConsensusStateNotFound",
+    "DelayPeriodNotPassed",
+    "InvalidChainId",
+    "InvalidClient",
+    "InvalidClientType",
+    "InvalidConsensus",
+    "InvalidHeader",
+    "InvalidHeaderHeight",
+    "InvalidHeight",
+    "InvalidMaxClockDrift",
+    "InvalidMisbehaviour",
+    "InvalidProofSpecs",
+    "InvalidSubstitute",
+    "InvalidTrustLevel",
+    "InvalidTrustingPeriod",
+    "InvalidUnbondingPeriod",
+    "InvalidUpgradeClient",
+    "InvalidValidatorSet",
+    "ProcessedHeightNotFound",
+    "ProcessedTimeNotFound",
+    "TendermintClientRefused",
+    "TrustingPeriodExpired",
+    "UpdateClientFailed",
+]
 
 
 class TendermintClientRefused(RuleBroken):
@@ -88,72 +126,15 @@ class InvalidTrustLevel(TendermintClientRefused):
     code = 15
 
 
-class ClientRefused(RuleBroken):
-    """A rule of ``02-client`` that the client itself checks."""
-
-    codespace = "client"
-
-
-class InvalidClient(ClientRefused):
-    """A client state is not usable."""
-
-    code = 3
-
-
-class ClientNotFound(ClientRefused):
-    """The store holds no client state."""
-
-    code = 4
-
-
-class ConsensusStateNotFound(ClientRefused):
-    """There is no consensus state at a height."""
-
-    code = 7
-
-    def __init__(self, *, height: Height) -> None:
-        super().__init__(f"no consensus state at height {height}")
-        self.height = height
-
-
-class InvalidConsensus(ClientRefused):
-    """A consensus state is not usable."""
-
-    code = 8
-
-
-class InvalidClientType(ClientRefused):
-    """A state or message is of another kind of client."""
-
-    code = 10
-
-
-class InvalidMisbehaviour(ClientRefused):
-    """Two headers that are said to conflict do not, or are not signed."""
-
-    code = 13
-
-
-class UpdateClientFailed(ClientRefused):
+class UpdateClientFailed(ClientRefusal):
     """A substitute lacks what is known of its newest consensus state."""
 
     code = 23
+    reason = "unable to update light client"
 
 
-class InvalidUpgradeClient(ClientRefused):
-    """The client was made without an upgrade path."""
-
-    code = 25
-
-
-class InvalidSubstitute(ClientRefused):
-    """A substitute differs from the client in more than may change."""
-
-    code = 27
-
-
-class InvalidHeight(RuleBroken):
+class InvalidHeight(IbcError):
     """A height is above the client's newest, or not above where it must be."""
 
-    codespace = "ibc"
     code = 9
+    reason = "invalid height"

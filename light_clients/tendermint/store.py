@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from chainkit.primitives.heights import Height, parse_height
 from chainkit.primitives.types import TimestampNs
 from chainkit.runtime.store import KVStore, ReadStore, prefix_end
+from ibc.ics24_host.paths import CLIENT_STATE, consensus_state_key
 from light_clients.tendermint.codec import (
     decode_any,
     decode_client_state,
@@ -20,16 +21,10 @@ from light_clients.tendermint.codec import (
 from light_clients.tendermint.errors import ClientNotFound, ConsensusStateNotFound
 from light_clients.tendermint.types import ClientState, ConsensusState
 
-CLIENT_STATE_KEY = b"clientState"
 _ITERATION_PREFIX = b"iterateConsensusStates"
 """The keys below it sort as heights do; those of ICS-24 do not."""
 
 _UINT64_BYTES = 8
-
-
-def consensus_state_key(height: Height) -> bytes:
-    """Return the key of a consensus state (ICS-24)."""
-    return f"consensusStates/{height}".encode()
 
 
 def processed_time_key(height: Height) -> bytes:
@@ -59,7 +54,7 @@ def read_client_state(store: ReadStore) -> ClientState:
     Raises:
         ClientNotFound: There is none.
     """
-    data = store.get(CLIENT_STATE_KEY)
+    data = store.get(CLIENT_STATE)
     if data is None:
         raise ClientNotFound("the store holds no client state")
     return decode_client_state(decode_any(data))
@@ -67,7 +62,7 @@ def read_client_state(store: ReadStore) -> ClientState:
 
 def write_client_state(store: KVStore, state: ClientState) -> None:
     """Write the client state."""
-    store.set(CLIENT_STATE_KEY, encode_any(encode_client_state(state)))
+    store.set(CLIENT_STATE, encode_any(encode_client_state(state)))
 
 
 def find_consensus_state(store: ReadStore, height: Height) -> ConsensusState | None:
@@ -84,7 +79,7 @@ def read_consensus_state(store: ReadStore, height: Height) -> ConsensusState:
     """
     state = find_consensus_state(store, height)
     if state is None:
-        raise ConsensusStateNotFound(height=height)
+        raise ConsensusStateNotFound(f"height {height}")
     return state
 
 

@@ -2,7 +2,8 @@
 
 ``*_from_proto`` and ``decode_*`` check that the bytes are a value, not that the value
 keeps CometBFT's rules: that is ``validate_basic``'s. Decoding is strict: the bytes are
-exactly those that ``encode_*`` would give. Blocks and evidence are in ``block_codec``.
+exactly those that ``encode_*`` would give.
+Blocks and evidence are in ``block_codec``.
 
 Spec:
     CometBFT spec/core/data_structures and spec/core/encoding.
@@ -52,8 +53,6 @@ _FLAGS = {
 }
 _FLAG_OF = {number: flag for flag, number in _FLAGS.items()}
 
-# --- block ids --------------------------------------------------------------------------
-
 
 def part_set_header_to_proto(header: PartSetHeader) -> types_pb2.PartSetHeader:
     """Return the protobuf form."""
@@ -80,9 +79,6 @@ def block_id_from_proto(pb: types_pb2.BlockID) -> BlockId:
 def encode_block_id(block_id: BlockId) -> bytes:
     """Return the encoding of ``tendermint.types.BlockID``."""
     return encode(block_id_to_proto(block_id))
-
-
-# --- votes and proposals ----------------------------------------------------------------
 
 
 def vote_to_proto(vote: Vote) -> types_pb2.Vote:
@@ -178,9 +174,6 @@ def decode_proposal(data: bytes) -> Proposal:
     )
 
 
-# --- commits ----------------------------------------------------------------------------
-
-
 def commit_sig_to_proto(signature: CommitSig) -> types_pb2.CommitSig:
     """Return the protobuf form."""
     return types_pb2.CommitSig(
@@ -237,9 +230,6 @@ def decode_commit(data: bytes) -> Commit:
     return commit_from_proto(
         decode_strict(types_pb2.Commit, data, max_bytes=limits.MAX_ENCODED_COMMIT_BYTES)
     )
-
-
-# --- headers ----------------------------------------------------------------------------
 
 
 def header_to_proto(header: Header) -> types_pb2.Header:
@@ -326,9 +316,6 @@ def decode_signed_header(data: bytes) -> SignedHeader:
     )
 
 
-# --- validators -------------------------------------------------------------------------
-
-
 def validator_to_proto(validator: Validator) -> validator_pb2.Validator:
     """Return the protobuf form."""
     return validator_pb2.Validator(
@@ -390,9 +377,6 @@ def decode_validator_set(data: bytes) -> ValidatorSet:
     )
 
 
-# --- light blocks -----------------------------------------------------------------------
-
-
 def light_block_to_proto(block: LightBlock) -> types_pb2.LightBlock:
     """Return the protobuf form."""
     return types_pb2.LightBlock(
@@ -424,9 +408,6 @@ def decode_light_block(data: bytes) -> LightBlock:
     return light_block_from_proto(
         decode_strict(types_pb2.LightBlock, data, max_bytes=limits.MAX_ENCODED_LIGHT_BLOCK_BYTES)
     )
-
-
-# --- parts and parameters ---------------------------------------------------------------
 
 
 def part_to_proto(part: Part) -> types_pb2.Part:
