@@ -1,0 +1,1 @@
+"""Forwarding of tokens by memo: packet-forward-middleware's memo and refunds."""

@@ -1,0 +1,62 @@
+"""A transaction that only repeats what others have relayed is kept out of the mempool."""
+
+from chainkit.runtime.context import Context, ExecutionMode
+from ibc.ics02_client.messages import UpdateClient
+from ibc.ics04_channel.errors import RedundantTransaction
+from ibc.ics04_channel.messages import (
+    AcknowledgePacket,
+    Outcome,
+    RecvPacket,
+    TimeoutOnClose,
+    TimeoutPacket,
+)
+from ibc.ics26_routing.router import Router
+
+
+def refuse_redundant_relay(ctx: Context, router: Router, messages: tuple[object, ...]) -> None:
+    """Run the packet messages of a transaction for the mempool (ibc-go RedundantRelayDecorator).
+
+    What they write stays in the mempool's state, so that a second transaction with the
+    same packets is seen to be redundant. A message that is neither an update nor a packet
+    ends the search: such a transaction is wanted whatever its packets.
+
+    Raises:
+        RedundantTransaction: Every packet message was a no-op.
+        RuleBroken: One of them would be refused in a block too.
+    """
+    if not ctx.is_checking():
+        return
+    outcomes = []
+    for message in messages:
+        match message:
+            case UpdateClient():
+                _update(ctx, router, message)
+            case RecvPacket():
+                outcomes.append(_receive(ctx, router, message))
+            case AcknowledgePacket():
+                outcomes.append(router.acknowledge_packet(ctx, message))
+            case TimeoutPacket() | TimeoutOnClose():
+                outcomes.append(router.time_out_packet(ctx, message))
+            case _:
+                return
+    if outcomes and all(outcome is Outcome.NOOP for outcome in outcomes):
+        raise RedundantTransaction
+
+
+def _update(ctx: Context, router: Router, message: UpdateClient) -> None:
+    """Write what a header brings, so that the packets after it can be proven by it."""
+    clients = router.packets.channels.connections.clients
+    clients.require_active(ctx, message.client_id)
+    if ctx.mode is not ExecutionMode.RECHECK:
+        clients.verify_message(ctx, message.client_id, message.client_message)
+    light_client, store = clients.route(ctx, message.client_id)
+    light_client.update_state(ctx, store, message.client_message)
+
+
+def _receive(ctx: Context, router: Router, message: RecvPacket) -> Outcome:
+    """Take the receipt without the application; a packet checked before needs no proof."""
+    if ctx.mode is ExecutionMode.RECHECK:
+        taken = router.packets.recheck_receive(ctx, message.packet)
+    else:
+        taken = router.packets.receive(ctx, message) is not None
+    return Outcome.SUCCESS if taken else Outcome.NOOP

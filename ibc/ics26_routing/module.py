@@ -1,0 +1,118 @@
+"""IBC's core as a module, and the composition of it with its applications."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chainkit.primitives.types import Address, PortId
+from chainkit.runtime.context import Context
+from chainkit.runtime.errors import InvalidRequest
+from chainkit.runtime.messages import MessageRoute, QueryRoute
+from chainkit.runtime.module import BaseModule, Module, ValidatorUpdate
+from ibc.ics02_client.clients import ALLOW_ALL, Clients, set_allowed_clients
+from ibc.ics02_client.port import LightClient
+from ibc.ics02_client.queries import ClientQueries
+from ibc.ics03_connection.connections import (
+    DEFAULT_TIME_PER_BLOCK_NS,
+    Connections,
+    set_time_per_block_ns,
+)
+from ibc.ics03_connection.queries import ConnectionQueries
+from ibc.ics04_channel.channels import Channels
+from ibc.ics04_channel.packet_queries import PacketQueries
+from ibc.ics04_channel.packets import Packets
+from ibc.ics04_channel.queries import ChannelQueries
+from ibc.ics20_transfer.port import TokenLedger
+from ibc.ics24_host.paths import STORE_NAME
+from ibc.ics26_routing.ante import refuse_redundant_relay
+from ibc.ics26_routing.port import (
+    ApplicationEnvironment,
+    ApplicationFactory,
+    IbcApplication,
+    RouterMiddleware,
+)
+from ibc.ics26_routing.router import Router
+from ibc.ics26_routing.routes import channel_routes, client_routes, connection_routes
+
+
+class IbcModule(BaseModule):
+    """Clients, connections, channels and packets; the applications are modules of their own."""
+
+    name = "ibc"
+    store_names = (STORE_NAME,)
+
+    def __init__(self, router: Router, account_prefix: str, authority: Address) -> None:
+        self.router = router
+        self._prefix = account_prefix
+        self._authority = authority
+
+    @property
+    def channels(self) -> Channels:
+        """The channels, with connections and clients below them."""
+        return self.router.packets.channels
+
+    def message_routes(self) -> tuple[MessageRoute[Any], ...]:
+        """Return every message of IBC v1's core."""
+        connections = self.channels.connections
+        return (
+            *client_routes(connections.clients, self._prefix, self._authority),
+            *connection_routes(connections, self._prefix, self._authority),
+            *channel_routes(self.router, self._prefix),
+        )
+
+    def query_routes(self) -> tuple[QueryRoute, ...]:
+        """Return the queries of clients, connections, channels and packets."""
+        connections = self.channels.connections
+        channel_queries = ChannelQueries(self.channels)
+        return (
+            *ClientQueries(connections.clients, self._prefix).routes(),
+            *ConnectionQueries(connections).routes(),
+            *channel_queries.routes(),
+            *PacketQueries(channel_queries).routes(),
+        )
+
+    def init_genesis(
+        self, ctx: Context, state: Mapping[str, object]
+    ) -> tuple[ValidatorUpdate, ...]:
+        """Write ``allowed_clients`` (list) and ``max_expected_time_per_block_ns`` (number)."""
+        allowed = state.get("allowed_clients", [ALLOW_ALL])
+        if not isinstance(allowed, list) or not all(isinstance(name, str) for name in allowed):
+            raise InvalidRequest("ibc.allowed_clients is no list of names")
+        per_block = state.get("max_expected_time_per_block_ns", DEFAULT_TIME_PER_BLOCK_NS)
+        if not isinstance(per_block, int) or per_block <= 0:
+            raise InvalidRequest("ibc.max_expected_time_per_block_ns is no positive number")
+        set_allowed_clients(ctx, allowed)
+        set_time_per_block_ns(ctx, per_block)
+        return ()
+
+    def ante(self, ctx: Context, messages: tuple[object, ...]) -> None:
+        """Keep transactions that only repeat others' relaying out of the mempool."""
+        refuse_redundant_relay(ctx, self.router, messages)
+
+
+def ibc_modules(
+    ledger: TokenLedger,
+    light_clients: Sequence[LightClient],
+    applications: Sequence[ApplicationFactory],
+    *,
+    account_prefix: str,
+    middleware: tuple[RouterMiddleware, ...] = (),
+) -> tuple[Module, ...]:
+    """Return the core and the applications, joined; the core is the first.
+
+    Args:
+        ledger: Where the tokens are; its ``gov`` account is the authority.
+        light_clients: The kinds of chains that can be followed.
+        applications: Each package's ``APPLICATION``; two must not own one port.
+        account_prefix: The bech32 prefix of this chain's addresses.
+        middleware: The rules before any application sees a received packet, in order.
+    """
+    packets = Packets(Channels(Connections(Clients(tuple(light_clients)))))
+    environment = ApplicationEnvironment(packets, ledger, account_prefix)
+    modules = tuple(factory(environment) for factory in applications)
+    owners: dict[PortId, IbcApplication] = {}
+    for module in modules:
+        for port_id, application in module.ibc_applications().items():
+            assert port_id not in owners, f"port {port_id} has two applications"
+            owners[port_id] = application
+    router = Router(packets, owners, middleware)
+    return (IbcModule(router, account_prefix, ledger.module_address("gov")), *modules)
