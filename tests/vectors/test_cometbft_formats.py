@@ -29,6 +29,8 @@ from chainkit.formats.tendermint.types import (
 from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.limits import MAX_TOTAL_VOTING_POWER
 from chainkit.primitives.timestamps import parse_rfc3339
+from relay_chain.consensus.evidence_pool import verify_evidence
+from relay_chain.consensus.state import genesis_state
 from tests import signers
 from tests.signers import GENESIS_TIME, HOUR, SECOND
 from tests.vectors import tendermint_json
@@ -485,3 +487,47 @@ class TestLightClient:
         for case in LIGHT["skipping_verification"]:
             _run_client(case, SKIPPING[case["name"]], light_client.verify_skipping)
         vector_cases(len(SKIPPING))
+
+
+class _OneBlock:
+    """The history of a chain whose block 10 is asked for."""
+
+    def __init__(self, key):
+        self.set = signers.set_of([key], 1)
+        header = signers.header_of("mychain", 10, GENESIS_TIME, self.set)
+        self.header = signers.signed_header_of(header, self.set, [key])
+
+    def signed_header(self, height):
+        return self.header if height == 10 else None
+
+    def validators(self, height):
+        return self.set if height == 10 else None
+
+    def latest_height(self):
+        return 10
+
+
+POOL = load_json("cometbft/duplicate_vote_evidence_rules.json", {"pool": ()})["pool"]
+POOL_CHANGES = {
+    "good evidence with power 1, total 1, time of the block at height 10": {},
+    "validator power differs from the set": {"validator_power": 0},
+    "timestamp differs from the block's time": {"timestamp": GENESIS_TIME + SECOND},
+}
+
+
+@pytest.mark.parametrize("case", POOL, ids=lambda case: case["name"])
+class TestEvidencePoolRules:
+    pytestmark = vector_set("cometbft/duplicate_vote_pool")
+
+    def test_the_verdict_is_equal(self, case):
+        """The pool takes evidence whose facts are the chain's, and no other."""
+        key = signers.Signer("dup")
+        evidence, _ = _duplicate_vote_case("different block hash")
+        state = genesis_state(
+            chain_id="mychain", genesis_time=GENESIS_TIME, validators=[key.validator(1)]
+        )
+        changed = replace(evidence, **POOL_CHANGES[case["name"]])
+        _refuses(
+            None if case["valid"] else "",
+            lambda: verify_evidence(changed, state, _OneBlock(key)),
+        )
