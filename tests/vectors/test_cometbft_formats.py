@@ -13,7 +13,7 @@ from chainkit.formats.tendermint.errors import (
     NotEnoughVotingPower,
     TendermintRuleBroken,
 )
-from chainkit.formats.tendermint.evidence import verify_duplicate_vote
+from chainkit.formats.tendermint.evidence import new_duplicate_vote_evidence, verify_duplicate_vote
 from chainkit.formats.tendermint.hashing import header_hash
 from chainkit.formats.tendermint.light import Options, trusted_state_of
 from chainkit.formats.tendermint.types import (
@@ -522,7 +522,8 @@ class TestEvidencePoolRules:
     def test_the_verdict_is_equal(self, case):
         """The pool takes evidence whose facts are the chain's, and no other."""
         key = signers.Signer("dup")
-        evidence, _ = _duplicate_vote_case("different block hash")
+        votes, validators = _duplicate_vote_case("different block hash")
+        evidence = new_duplicate_vote_evidence(votes.vote_a, votes.vote_b, GENESIS_TIME, validators)
         state = genesis_state(
             chain_id="mychain", genesis_time=GENESIS_TIME, validators=[key.validator(1)]
         )
