@@ -1,0 +1,1 @@
+"""A second application on the packet layer: plain messages from one chain to another."""
