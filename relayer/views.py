@@ -1,0 +1,240 @@
+"""What the relayer saw of one path, and what may be done about it: frozen values only."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from chainkit.primitives.heights import Height
+from chainkit.primitives.types import ChainId, ClientId, DurationNs, PortId, TimestampNs
+from ibc.ics04_channel.types import IdentifiedChannel, Order, Packet
+from parachains.sdk.relaying import ChainStatus, ConnectionInfo
+
+
+class Side(Enum):
+    """One of the two chains of a path."""
+
+    A = "a"
+    B = "b"
+
+    @property
+    def other(self) -> "Side":
+        """The chain at the other end."""
+        return Side.B if self is Side.A else Side.A
+
+
+@dataclass(frozen=True, slots=True)
+class WantedChannel:
+    """A channel that a path shall have; A begins the handshake."""
+
+    port_a: PortId
+    port_b: PortId
+    version: str
+    ordering: Order = Order.UNORDERED
+
+    def port_on(self, side: Side) -> PortId:
+        """Return the port at one end."""
+        return self.port_a if side is Side.A else self.port_b
+
+
+@dataclass(frozen=True, slots=True)
+class PathSpec:
+    """Two chains and the channels between them."""
+
+    name: str
+    chain_a: ChainId
+    chain_b: ChainId
+    channels: tuple[WantedChannel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """The client on one chain that tracks the other."""
+
+    client_id: ClientId
+    latest_height: Height
+    latest_time: TimestampNs
+    trusting_period_ns: DurationNs
+    is_frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingPacket:
+    """A packet whose commitment is still on the chain that sent it."""
+
+    packet: Packet
+    ordering: Order
+    is_received: bool
+    acknowledgement: bytes | None
+    is_destination_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndView:
+    """One chain of the path."""
+
+    status: ChainStatus
+    revision: int
+    client: ClientView | None
+    connection: ConnectionInfo | None
+    channels: tuple[IdentifiedChannel, ...]
+    outgoing: tuple[OutgoingPacket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathView:
+    """Both chains of the path, seen one after the other: neither need be the newest state."""
+
+    a: EndView
+    b: EndView
+
+    def end(self, side: Side) -> EndView:
+        """Return one chain's view."""
+        return self.a if side is Side.A else self.b
+
+
+@dataclass(frozen=True, slots=True)
+class CreateClient:
+    """Make the client on ``on`` that tracks the other chain."""
+
+    on: Side
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshClient:
+    """Bring the client on ``on`` to the other chain's newest header."""
+
+    on: Side
+
+
+@dataclass(frozen=True, slots=True)
+class InitConnection:
+    """ConnOpenInit."""
+
+    on: Side
+    client_id: ClientId
+    other_client_id: ClientId
+
+
+@dataclass(frozen=True, slots=True)
+class TryConnection:
+    """ConnOpenTry, answering ``other``, which is on the other chain."""
+
+    on: Side
+    client_id: ClientId
+    other: ConnectionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class AckConnection:
+    """ConnOpenAck of ``own`` with the other chain's end."""
+
+    on: Side
+    own: ConnectionInfo
+    other: ConnectionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmConnection:
+    """ConnOpenConfirm of ``own`` with the other chain's end."""
+
+    on: Side
+    own: ConnectionInfo
+    other: ConnectionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class InitChannel:
+    """ChanOpenInit of a wanted channel."""
+
+    on: Side
+    connection: ConnectionInfo
+    wanted: WantedChannel
+
+
+@dataclass(frozen=True, slots=True)
+class TryChannel:
+    """ChanOpenTry, answering ``other``."""
+
+    on: Side
+    connection: ConnectionInfo
+    other: IdentifiedChannel
+
+
+@dataclass(frozen=True, slots=True)
+class AckChannel:
+    """ChanOpenAck of ``own``."""
+
+    on: Side
+    own: IdentifiedChannel
+    other: IdentifiedChannel
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmChannel:
+    """ChanOpenConfirm of ``own``."""
+
+    on: Side
+    own: IdentifiedChannel
+    other: IdentifiedChannel
+
+
+@dataclass(frozen=True, slots=True)
+class CloseChannel:
+    """ChanCloseConfirm of ``own``: the other end is closed."""
+
+    on: Side
+    own: IdentifiedChannel
+    other: IdentifiedChannel
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivePacket:
+    """MsgRecvPacket on the destination."""
+
+    on: Side
+    packet: Packet
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgePacket:
+    """MsgAcknowledgement on the sender."""
+
+    on: Side
+    packet: Packet
+    acknowledgement: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOutPacket:
+    """MsgTimeout on the sender, or MsgTimeoutOnClose where the destination's end is closed."""
+
+    on: Side
+    packet: Packet
+    ordering: Order
+    is_on_close: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Nothing can be done on this side until an operator acts."""
+
+    on: Side
+    reason: str
+
+
+Action = (
+    CreateClient
+    | RefreshClient
+    | InitConnection
+    | TryConnection
+    | AckConnection
+    | ConfirmConnection
+    | InitChannel
+    | TryChannel
+    | AckChannel
+    | ConfirmChannel
+    | CloseChannel
+    | ReceivePacket
+    | AcknowledgePacket
+    | TimeOutPacket
+    | Stuck
+)
