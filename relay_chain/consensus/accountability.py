@@ -10,7 +10,8 @@ Spec:
     CometBFT spec/light-client/accountability, "Amnesia attack"; arXiv:1807.04938, L23, L29.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 
@@ -85,9 +86,12 @@ def judge_logs(votes: Iterable[Vote], electorate: Electorate) -> tuple[Verdict, 
 
     A correct validator, ours or CometBFT 0.38's, is never named: leaving a lock, for
     another block or for nil, is excused by a polka for the new block (ours) or by any
-    later polka for something else (CometBFT's). When a height has forked, the logs name
-    more than a third of the power: the first polka against the decided block has that
-    many voters in common with the decision, and nothing excuses them.
+    later polka for something else (CometBFT's). CometBFT unlocks on a polka of the present
+    round too, before its own prevote: that excuses where the polka stands without the
+    accused. When a height has forked, the first polka against the decided block has more
+    than a third of the power in common with the decision. Nothing excuses those, unless
+    more validators than needed made that polka: then each of them may be the honest
+    latecomer, and logs without order cannot tell them apart.
 
     Args:
         votes: Of one height, with good signatures.
@@ -98,13 +102,13 @@ def judge_logs(votes: Iterable[Vote], electorate: Electorate) -> tuple[Verdict, 
     verdicts: list[Verdict] = []
     for index in sorted({key[0] for key in cast}):
         own = {key[1:]: ids for key, ids in cast.items() if key[0] == index}
-        verdicts += _judge(index, own, polkas)
+        verdicts += _judge(index, own, polkas, electorate)
     return tuple(verdicts)
 
 
 _Cast = Mapping[tuple[int, Round, VoteType], frozenset[BlockId]]
 _OwnVotes = Mapping[tuple[Round, VoteType], frozenset[BlockId]]
-_Polkas = frozenset[tuple[Round, BlockId]]
+_Polkas = Mapping[tuple[Round, BlockId], int]
 
 
 def _by_voter(votes: Iterable[Vote]) -> _Cast:
@@ -124,10 +128,10 @@ def _polkas(cast: _Cast, electorate: Electorate) -> _Polkas:
             key = (round_, block_id)
             power[key] = power.get(key, 0) + electorate.powers[index]
     total = electorate.total_power
-    return frozenset(key for key, sum_ in power.items() if is_supermajority(sum_, total))
+    return {key: sum_ for key, sum_ in power.items() if is_supermajority(sum_, total)}
 
 
-def _judge(index: int, own: _OwnVotes, polkas: _Polkas) -> list[Verdict]:
+def _judge(index: int, own: _OwnVotes, polkas: _Polkas, electorate: Electorate) -> list[Verdict]:
     verdicts = [
         Verdict(index, Crime.EQUIVOCATION, round_)
         for (round_, _), block_ids in sorted(own.items(), key=lambda item: item[0])
@@ -141,27 +145,41 @@ def _judge(index: int, own: _OwnVotes, polkas: _Polkas) -> list[Verdict]:
     ]
     unfounded = {round_ for round_, block_id in locks if (round_, block_id) not in polkas}
     verdicts += [Verdict(index, Crime.NO_POLKA, round_) for round_ in sorted(unfounded)]
-    for (round_, type_), block_ids in sorted(own.items(), key=lambda item: item[0]):
-        if type_ is not VoteType.PREVOTE:
-            continue
-        if any(_left_lock(round_, block_id, locks, polkas) for block_id in block_ids):
+    prevotes = {round_: ids for (round_, type_), ids in own.items() if type_ is VoteType.PREVOTE}
+    without_own = {
+        (round_, block_id)
+        for (round_, block_id), power in polkas.items()
+        if block_id not in prevotes.get(round_, frozenset())
+        or is_supermajority(power - electorate.powers[index], electorate.total_power)
+    }
+    for round_, block_ids in sorted(prevotes.items()):
+        excuses = {
+            (polka_round, polka_block)
+            for polka_round, polka_block in polkas
+            if polka_round < round_
+            or (polka_round == round_ and (polka_round, polka_block) in without_own)
+        }
+        if any(_left_lock(round_, block_id, locks, excuses) for block_id in block_ids):
             verdicts.append(Verdict(index, Crime.LEFT_LOCK, round_))
     return verdicts
 
 
 def _left_lock(
-    round_: Round, block_id: BlockId, locks: list[tuple[Round, BlockId]], polkas: _Polkas
+    round_: Round,
+    block_id: BlockId,
+    locks: Sequence[tuple[Round, BlockId]],
+    excuses: AbstractSet[tuple[Round, BlockId]],
 ) -> bool:
     """Return whether a prevote goes against the voter's last lock, without an excuse."""
     earlier = [lock for lock in locks if lock[0] < round_]
     if not earlier:
         return False
     locked_round = max(lock[0] for lock in earlier)
-    if any(lock == (locked_round, block_id) for lock in earlier):
-        return False
     locked = {locked_block for r, locked_block in earlier if r == locked_round}
+    if block_id in locked:
+        return False
     return not any(
         (locked_round <= polka_round < round_ and polka_block == block_id)
-        or (locked_round < polka_round < round_ and polka_block not in locked)
-        for polka_round, polka_block in polkas
+        or (locked_round < polka_round and polka_block not in locked)
+        for polka_round, polka_block in excuses
     )

@@ -87,6 +87,8 @@ class Watcher:
             if vote.block_id != NIL_BLOCK_ID:
                 self._count_lock(index, vote)
                 self.locks[index] = (vote.height, vote.round, vote.block_id)
+            elif state.rounds.lock and state.votes.polka(vote.round) == NIL_BLOCK_ID:
+                self.counters["nil polka while locked"] += 1
             return
         lock = self.locks.get(index)
         if lock is None or lock[0] != vote.height or lock[1] >= vote.round:
@@ -95,6 +97,7 @@ class Watcher:
             self.counters["locked block prevoted again"] += 1
             return
         if index not in self.keeps_lock:
+            self.counters["CometBFT node unlocked by a polka"] += state.rounds.lock is None
             return
         proofs = [r for r in state.votes.rounds if lock[1] <= r < vote.round]
         is_proven = any(state.votes.polka(r) == vote.block_id for r in proofs)

@@ -182,8 +182,11 @@ class SimNode:
             if not own and not self._is_authentic(input_):
                 self._world.count("bad signature refused")
                 continue
-            assert self.machine is not None
-            self.machine, effects = step(self.machine, input_)
+            before = self.machine
+            assert before is not None
+            self.machine, effects = step(before, input_)
+            if isinstance(input_, VoteReceived) and before.rounds.round < self.machine.rounds.round:
+                self._world.count("round skipped (L55)")
             self._perform_all(effects)
 
     def _is_authentic(self, input_: Input) -> bool:

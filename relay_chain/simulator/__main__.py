@@ -1,0 +1,69 @@
+"""``python -m relay_chain.simulator --seeds N``: the swarm by hand."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from relay_chain.simulator.plan import calm_plan
+from relay_chain.simulator.swarm import RARE_BRANCHES, explain, run_seeds
+from relay_chain.simulator.world import Simulation
+
+_PROGRESS_EVERY_S = 2.0
+_MAY_MISS_BELOW = 200
+"""So few seeds need not take every rare branch."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run seeds and say how it went; return 1 where one failed or a branch was missed."""
+    parser = argparse.ArgumentParser(prog="python -m relay_chain.simulator", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many seeds to run")
+    parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--speed", action="store_true", help="only measure simulated blocks/s")
+    options = parser.parse_args(arguments)
+    if options.speed:
+        _say(f"{measure_speed():.0f} simulated blocks/s, 4 validators, stub signatures")
+        return 0
+    return _swarm(options.start, options.seeds)
+
+
+def measure_speed(heights: int = 2_000) -> float:
+    """Return decided heights per second of four calm validators, without real signatures."""
+    simulation = Simulation(calm_plan(0))
+    begun = time.perf_counter()
+    simulation.run(heights=heights)
+    return heights / (time.perf_counter() - begun)
+
+
+def _swarm(start: int, count: int) -> int:
+    begun = said = time.monotonic()
+    counters: Counter[str] = Counter()
+    failed: list[int] = []
+    heights = 0
+    for done, result in enumerate(run_seeds(range(start, start + count)), 1):
+        counters.update(result.counters)
+        heights += result.heights
+        if result.failure is not None:
+            failed.append(result.seed)
+            _say(explain(result.seed))
+        if time.monotonic() - said > _PROGRESS_EVERY_S:
+            said = time.monotonic()
+            rate = heights / (said - begun)
+            _say(f"{done}/{count} seeds, {heights} heights, {rate:.0f}/s, {len(failed)} failed")
+    for name, times in sorted(counters.items()):
+        _say(f"{times:10} {name}")
+    missed = [name for name in RARE_BRANCHES if not counters[name]]
+    elapsed = time.monotonic() - begun
+    _say(f"{count} seeds, {heights} heights in {elapsed:.1f} s; failed: {failed or 'none'}")
+    if missed:
+        _say(f"never taken: {', '.join(missed)}")
+    return 1 if failed or (missed and count >= _MAY_MISS_BELOW) else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
