@@ -193,18 +193,11 @@ class Path:
             )
         )
 
-    def receiver_of(self, packet: Packet) -> Endpoint:
-        """Return the end where a packet of this path arrives."""
-        source = (packet.source_port, packet.source_channel)
-        destination = (packet.destination_port, packet.destination_channel)
-        for end in (self.b, self.a):
-            other = self.other(end)
-            if source == (other.port_id, other.channel_id) and destination == (
-                end.port_id,
-                end.channel_id,
-            ):
-                return end
-        raise AssertionError("the packet is not of this path")
+    def end_of(self, chain: TestChain, channel_id: ChannelId) -> Endpoint | None:
+        """Return the end that has this channel on this chain, if it is of this path."""
+        return next(
+            (e for e in (self.a, self.b) if e.chain is chain and e.channel_id == channel_id), None
+        )
 
     def recv_message(self, end: Endpoint, packet: Packet) -> channel_tx.MsgRecvPacket:
         """Return the message that delivers a packet at ``end``, with a fresh proof."""
