@@ -46,6 +46,8 @@ from relay_chain.simulator.rules import Amnesia, CometBftLock, PaperLock
 GOSSIP_NS = 250 * MS
 _ANY_INCARNATION = -1
 _FOREVER = 1 << 62
+_UNHELPFUL = (Kind.WITHHOLDER, Kind.AMNESIAC)
+"""Byzantine validators that answer no question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ class Simulation:
 
     def _answer(self, question: Question) -> None:
         peer = self.nodes[question.peer]
-        if peer.machine is None or self.plan.kinds[question.peer] is Kind.WITHHOLDER:
+        if peer.machine is None or self.plan.kinds[question.peer] in _UNHELPFUL:
             return
         stored = peer.disk.blocks.get(question.state.height)
         peer_id = PeerId(str(question.peer))
