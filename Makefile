@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 CORES := $(shell nproc 2>/dev/null || echo 2)
 SEEDS ?= 10000
 
-.PHONY: help demo test lint type docs e2e clients sim bench mutants soak fuzz proto ci format clean
+.PHONY: help test lint type docs clients sim mutants proto ci format clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,10 +20,7 @@ $(STAMP): pyproject.toml setup.py $(wildcard chainkit/*/*.pyx)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## set up, then the main demo: a token crosses two hops by proof and comes home
-	$(BIN)/isthmus demo transfer
-
-test: $(STAMP) ## unit, vectors, properties, 200 simulated seeds, the transfer end to end (< 10 minutes)
+test: $(STAMP) ## unit, vectors, properties, 200 simulated seeds (< 10 minutes)
 	$(PYTEST) -n $(CORES) -m "not slow" tests
 
 lint: $(STAMP) ## ruff, formatting, layers
@@ -37,26 +34,14 @@ type: $(STAMP) ## mypy --strict
 docs: $(STAMP) ## links, command examples and log events named in the documents exist
 	$(PYTEST) tests/house
 
-e2e: $(STAMP) ## every demo and the crash list, on real processes
-	$(PYTEST) -m "slow" tests
-
 clients: $(STAMP) ## foreign clients against our endpoints
 	$(PYTEST) tests/clients
 
 sim: $(STAMP) ## the simulator over SEEDS seeds
 	$(BIN)/python -m relay_chain.simulator --seeds $(SEEDS)
 
-bench: $(STAMP) ## every benchmark, as a table
-	$(BIN)/python -m benchmarks
-
 mutants: $(STAMP) ## remove each defence; a test must notice
 	$(BIN)/python -m tests.mutants
-
-soak: $(STAMP) ## an hour under load, memory watched
-	$(BIN)/python -m benchmarks.soak
-
-fuzz: $(STAMP) ## hostile bytes for every decoder
-	$(BIN)/python -m fuzz
 
 proto: $(STAMP) ## compile the .proto sources again
 	$(BIN)/python tools/compile_protos.py
@@ -70,7 +55,6 @@ ci: ## all of the above that must hold on every commit
 	$(MAKE) lint
 	$(MAKE) type
 	$(MAKE) docs
-	$(MAKE) e2e
 	$(MAKE) clients
 
 clean: ## remove what was built
