@@ -48,6 +48,9 @@ MAX_QUERY_CONDITIONS = 32
 MAX_SEARCH_RESULTS = 10_000
 """Matches that one search considers; a query that matches more must be narrowed."""
 
+MAX_SEARCH_SCANNED = 100_000
+"""Candidates that one search looks at; a query that needs more must be narrowed."""
+
 MAX_PER_PAGE = 100
 DEFAULT_PER_PAGE = 30
 """CometBFT rpc/core, ``maxPerPage`` and ``defaultPerPage``."""
@@ -67,3 +70,6 @@ gossiped again), the node's own are never counted."""
 
 MAX_EARLY_PARTS = 64
 """Parts of the next height kept while this node is still applying the last one."""
+
+MAX_TX_SENDERS = 50
+"""Peers noted as having one transaction; the others are sent it once more."""
