@@ -30,6 +30,7 @@ from tests.unit.ibc_worlds import SECOND, address, send, three_chains
 
 NATIVE = {"zone-a": "uatom", "zone-b": "ubtc"}
 FUNDS = 1_000
+KINDS = ("hub", "far", "back", "refused")
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class HostileRelayer(RuleBasedStateMachine):
     packets = Bundle("packets")
     acknowledgements = Bundle("acknowledgements")
 
-    @initialize()
-    def begin(self):
+    @initialize(target=packets, kinds=st.lists(st.sampled_from(KINDS), min_size=2, max_size=4))
+    def begin(self, kinds):
         self.first, self.second = three_chains()
         self.paths = (self.first, self.second)
         self.chains = {
@@ -57,6 +58,12 @@ class HostileRelayer(RuleBasedStateMachine):
         self.answers: list[tuple[Flight, bytes]] = []
         self.delivered: set[Flight] = set()
         self.settled: set[Flight] = set()
+        flights = [
+            self._send(20 + index, start, kind, 10_000, index % 2)
+            for index, kind in enumerate(kinds)
+            for start in NATIVE
+        ]
+        return multiple(*(flight for flight in flights if flight is not None))
 
     def _path(self, flight):
         path = self.paths[flight.path]
@@ -88,11 +95,15 @@ class HostileRelayer(RuleBasedStateMachine):
         target=packets,
         amount=st.integers(1, 50),
         start=st.sampled_from(["zone-a", "zone-b"]),
-        kind=st.sampled_from(["hub", "far", "back", "refused"]),
+        kind=st.sampled_from(KINDS),
         seconds=st.sampled_from([3, 10_000]),
         retries=st.integers(0, 1),
     )
     def send_some(self, amount, start, kind, seconds, retries):
+        flight = self._send(amount, start, kind, seconds, retries)
+        return multiple() if flight is None else flight
+
+    def _send(self, amount, start, kind, seconds, retries):
         ours, far = (
             (self.first.a, self.second) if start == "zone-a" else (self.second.b, self.first)
         )
@@ -118,7 +129,7 @@ class HostileRelayer(RuleBasedStateMachine):
                 timeout_ns=seconds * SECOND,
             )
         except RuleBroken:
-            return multiple()
+            return None
         flight = self._flight(ours.chain, ours.channel_id, packet, sending=True)
         self.sent.append(flight)
         return flight
