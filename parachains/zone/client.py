@@ -5,6 +5,7 @@ Whatever is particular to Tendermint is here: a light block makes a client's hea
 simple-merkle multistore, and the value of block H is proven under the header at H + 1.
 """
 
+import re
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
@@ -58,6 +59,7 @@ from light_clients.tendermint.codec import (
 )
 from light_clients.tendermint.types import ClientHeader, ClientState, ConsensusState
 from parachains.sdk.relaying import (
+    AccountSequenceWrong,
     ChainStatus,
     ClientInfo,
     ConnectionInfo,
@@ -70,6 +72,7 @@ from parachains.sdk.relaying import (
 from parachains.zone.rpc import QueryFailed, Rpc, RpcTransport, hex_attribute
 from parachains.zone.transactions import Account, Key, TxFee, build_tx, tx_hash_of
 
+_EXPECTED_SEQUENCE = re.compile(r"expected (\d{1,19}), got \d", re.ASCII)
 PAGE_LIMIT = 100
 MAX_PAGES = 1_000
 MAX_ACCOUNT_BYTES = 4_096
@@ -99,12 +102,13 @@ class ZoneConfig:
 
 
 class ZoneClient:
-    """One Tendermint chain over its public RPC. Mutable: it caches the account's number."""
+    """One Tendermint chain over its public RPC. Mutable: it counts its sequence."""
 
     def __init__(self, config: ZoneConfig, transport: RpcTransport) -> None:
         self._config = config
         self._rpc = Rpc(transport)
         self._revision = chain_revision(config.chain_id)
+        self._next_sequence = 0
 
     @property
     def chain_id(self) -> ChainId:
@@ -367,7 +371,9 @@ class ZoneClient:
 
     async def sign(self, messages: tuple[AnyValue, ...]) -> SignedTx:
         """Return the messages signed at the account's present sequence, with simulated gas."""
-        account = await self.account()
+        on_chain = await self.account()
+        # What is in the mempool already has taken sequences that no block shows yet.
+        account = Account(on_chain.number, max(on_chain.sequence, self._next_sequence))
         trial = self._build(messages, account, self._config.default_gas)
         data = self._build(messages, account, await self._gas(trial))
         return SignedTx(tx_hash_of(data), data, Sequence(account.sequence))
@@ -407,7 +413,12 @@ class ZoneClient:
 
     async def broadcast(self, tx: SignedTx) -> None:
         """Hand a transaction to the node."""
-        await self._rpc.broadcast(tx.data)
+        try:
+            await self._rpc.broadcast(tx.data)
+        except AccountSequenceWrong as error:
+            self._next_sequence = expected_sequence(error.log)
+            raise
+        self._next_sequence = tx.account_sequence + 1
 
     async def outcome(self, tx_hash: str) -> TxOutcome | None:
         """Return what a block made of a transaction, or None yet."""
@@ -429,6 +440,12 @@ def has_overlap(known: ValidatorSet, signed_header: SignedHeader) -> bool:
     )
     total = total_voting_power(known)
     return power * TRUST_LEVEL.denominator > total * TRUST_LEVEL.numerator
+
+
+def expected_sequence(log: str) -> int:
+    """Return E of "account sequence mismatch, expected E, got G"; 0 where it does not say."""
+    match = _EXPECTED_SEQUENCE.search(log)
+    return int(match[1]) if match else 0
 
 
 def _connection_of(connection: connection_pb2.IdentifiedConnection) -> ConnectionInfo:

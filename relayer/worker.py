@@ -1,0 +1,241 @@
+"""One path: look, plan, act, wait; for ever. Every round begins from the chains' state."""
+
+import json
+
+import structlog
+
+from chainkit.primitives.errors import MalformedMessage, OperationFailed
+from chainkit.primitives.types import BlockHeight, DurationNs, TimestampNs
+from ibc.ics02_client.port import AnyValue
+from parachains.sdk.relaying import TxOutcome, TxRefused
+from relayer import codec
+from relayer.backoff import Backoff
+from relayer.builder import build, needs_proof
+from relayer.limits import MAX_MESSAGES_PER_TX, POLL_INTERVAL_NS
+from relayer.observer import Observer
+from relayer.planner import plan
+from relayer.ports import Bus, Clock, Journal
+from relayer.submitter import Submitter, is_redundant
+from relayer.views import (
+    AcknowledgePacket,
+    Action,
+    PathSpec,
+    PathView,
+    ReceivePacket,
+    RefreshClient,
+    Side,
+    Stuck,
+    TimeOutPacket,
+)
+
+log = structlog.get_logger()
+
+
+class PathWorker:
+    """Relays on one path. Mutable: it counts failures; nothing else outlives a round."""
+
+    def __init__(
+        self,
+        spec: PathSpec,
+        a: Submitter,
+        b: Submitter,
+        *,
+        journal: Journal,
+        bus: Bus,
+        clock: Clock,
+        trusting_period_ns: DurationNs | None = None,
+    ) -> None:
+        self._spec = spec
+        self._sides = {Side.A: a, Side.B: b}
+        self._observer = Observer(a.chain, b.chain)
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
+        self._trusting_period_ns = trusting_period_ns
+        self._backoff = Backoff()
+        self._log = log.bind(path=spec.name)
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        while True:
+            did_something = await self.round()
+            if not did_something:
+                await self._bus.wait(POLL_INTERVAL_NS)
+
+    async def round(self) -> bool:
+        """Do one round; return whether anything was submitted."""
+        now = self._clock.now()
+        if self._backoff.is_waiting(self._spec.name, now):
+            return False
+        try:
+            for submitter in self._sides.values():
+                if not await submitter.settle():
+                    return False
+            view = await self._observer.observe()
+            did_something = await self._act(view, now)
+        except (OperationFailed, MalformedMessage) as error:
+            wait = self._backoff.failed(self._spec.name, self._clock.now())
+            await self._report("path.waits", reason=str(error), retry_in_ns=wait)
+            return False
+        self._backoff.succeeded(self._spec.name)
+        return did_something
+
+    async def _act(self, view: PathView, now: TimestampNs) -> bool:
+        did_something = False
+        actions = plan(self._spec, view)
+        for action in actions:
+            if isinstance(action, Stuck) and not self._backoff.is_waiting(action, now):
+                self._backoff.failed(action, now)
+                await self._report("path.stuck", side=action.on.value, reason=action.reason)
+        for side in Side:
+            ready = [
+                action
+                for action in actions
+                if action.on is side
+                and not isinstance(action, Stuck)
+                and not self._backoff.is_waiting(action, now)
+            ]
+            for start in range(0, len(ready), MAX_MESSAGES_PER_TX):
+                batch = tuple(ready[start : start + MAX_MESSAGES_PER_TX])
+                did_something |= await self._submit(side, batch)
+        return did_something
+
+    async def _submit(self, side: Side, actions: tuple[Action, ...]) -> bool:
+        """Submit the actions on one chain in one transaction; where it is refused, in halves.
+
+        A poisoned packet cannot hold back the others: it ends alone, and waits longer each
+        time it fails.
+        """
+        messages, included = await self._messages(side, actions)
+        if not messages:
+            return False
+        try:
+            outcome = await self._sides[side].submit(messages, _summary(included))
+        except TxRefused as error:
+            if is_redundant(error):
+                await self._report("packets.already_done", side=side.value, count=len(included))
+                return True
+            return await self._failed(side, included, error.log)
+        if outcome.code != 0:
+            return await self._failed(side, included, outcome.log)
+        await self._succeeded(side, included, outcome)
+        return True
+
+    async def _failed(self, side: Side, actions: tuple[Action, ...], reason: str) -> bool:
+        if len(actions) > 1:
+            middle = len(actions) // 2
+            first = await self._submit(side, actions[:middle])
+            return await self._submit(side, actions[middle:]) or first
+        for action in actions:
+            wait = self._backoff.failed(action, self._clock.now())
+            await self._report(
+                "action.failed",
+                side=side.value,
+                action=type(action).__name__,
+                reason=reason,
+                retry_in_ns=wait,
+            )
+        return True
+
+    async def _succeeded(self, side: Side, actions: tuple[Action, ...], outcome: TxOutcome) -> None:
+        for action in actions:
+            self._backoff.succeeded(action)
+            await self._report(
+                _EVENTS.get(type(action), "handshake.stepped"),
+                side=side.value,
+                action=type(action).__name__,
+                tx_hash=outcome.tx_hash,
+                height=outcome.height,
+                **_packet_of(action),
+            )
+
+    async def _messages(
+        self, side: Side, actions: tuple[Action, ...]
+    ) -> tuple[tuple[AnyValue, ...], tuple[Action, ...]]:
+        """Return the client's update and the actions' messages, and the actions they are of."""
+        host, source = self._sides[side].chain, self._sides[side.other].chain
+        updates: tuple[AnyValue, ...] = ()
+        target = BlockHeight(0)
+        if any(needs_proof(action) or isinstance(action, RefreshClient) for action in actions):
+            updates, target = await self._client_update(side)
+        messages: list[AnyValue] = []
+        included: list[Action] = []
+        for action in actions:
+            message = await build(action, host, source, target, self._trusting_period_ns)
+            if message is not None:
+                messages.append(message)
+                included.append(action)
+            elif isinstance(action, RefreshClient):
+                included.append(action)
+        if not included:
+            return (), ()
+        return (*updates, *messages), tuple(included)
+
+    async def _client_update(self, side: Side) -> tuple[tuple[AnyValue, ...], BlockHeight]:
+        """Return what brings the client here to the other chain's newest header, and its height.
+
+        The client is read again: another relayer, or the first half of this batch, may have
+        updated it since the view was made.
+        """
+        host, source = self._sides[side].chain, self._sides[side.other].chain
+        client_id = self._observer.client_id(side)
+        assert client_id is not None, "an action that needs a proof was planned without a client"
+        heights = [
+            info.latest_height
+            for hosted in await host.clients()
+            if hosted.client_id == client_id
+            and (info := source.read_client(hosted.state)) is not None
+        ]
+        if not heights:
+            raise OperationFailed(f"client {client_id} is gone from {host.chain_id}")
+        trusted = heights[0]
+        target = (await source.status()).height
+        if target <= trusted.revision_height:
+            return (), BlockHeight(trusted.revision_height)
+        headers = await source.updates(trusted, target)
+        return (
+            tuple(codec.update_client(client_id, header, host.signer) for header in headers),
+            target,
+        )
+
+    async def _report(self, event: str, **facts: object) -> None:
+        """Log, write down and publish what happened."""
+        if event in _WARNINGS:
+            self._log.warning(event, **facts)
+        else:
+            self._log.info(event, **facts)
+        detail = json.dumps({"event": event, **facts}, sort_keys=True)
+        self._journal.note(self._spec.name, event, detail)
+        await self._bus.publish(f"isthmus/relayer/{self._spec.name}/{event}", detail.encode())
+
+
+_WARNINGS = frozenset({"path.waits", "path.stuck", "action.failed"})
+_EVENTS: dict[type[Action], str] = {
+    ReceivePacket: "packet.received",
+    AcknowledgePacket: "packet.acknowledged",
+    TimeOutPacket: "packet.timed_out",
+    RefreshClient: "client.updated",
+}
+
+
+def _packet_of(action: Action) -> dict[str, object]:
+    match action:
+        case ReceivePacket(packet=packet) | AcknowledgePacket(packet=packet):
+            pass
+        case TimeOutPacket(packet=packet):
+            pass
+        case _:
+            return {}
+    return {
+        "source_port": packet.source_port,
+        "source_channel": packet.source_channel,
+        "sequence": packet.sequence,
+    }
+
+
+def _summary(actions: tuple[Action, ...]) -> str:
+    counts: dict[str, int] = {}
+    for action in actions:
+        name = type(action).__name__
+        counts[name] = counts.get(name, 0) + 1
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
