@@ -5,7 +5,12 @@ from chainkit.runtime.context import Context
 from chainkit.runtime.errors import KeyNotFound
 from chainkit.runtime.messages import QueryRoute
 from chainkit.wire.proto.cosmos.base.v1beta1 import coin_pb2
-from chainkit.wire.proto.ibc.applications.transfer.v1 import query_pb2, transfer_pb2
+from chainkit.wire.proto.ibc.applications.transfer.v1 import (
+    denomtrace_pb2,
+    denomtrace_query_pb2,
+    query_pb2,
+    transfer_pb2,
+)
 from ibc.addresses import format_address
 from ibc.ics20_transfer.codec import decode_denom, denom_to_proto
 from ibc.ics20_transfer.denoms import (
@@ -47,6 +52,10 @@ def transfer_query_routes(account_prefix: str) -> tuple[QueryRoute, ...]:
         query_route(_SERVICE + "Denoms", q.QueryDenomsRequest, _denoms),
         query_route(_SERVICE + "Denom", q.QueryDenomRequest, _denom),
         query_route(_SERVICE + "DenomHash", q.QueryDenomHashRequest, _denom_hash),
+        query_route(_SERVICE + "DenomTrace", denomtrace_query_pb2.QueryDenomTraceRequest, _trace),
+        query_route(
+            _SERVICE + "DenomTraces", denomtrace_query_pb2.QueryDenomTracesRequest, _traces
+        ),
         query_route(_SERVICE + "EscrowAddress", q.QueryEscrowAddressRequest, escrow),
         query_route(
             _SERVICE + "TotalEscrowForDenom", q.QueryTotalEscrowForDenomRequest, _total_escrow
@@ -78,6 +87,26 @@ def _denoms(ctx: Context, request: query_pb2.QueryDenomsRequest) -> query_pb2.Qu
     page, response = page_of_store(ctx.store(STORE_NAME), DENOMS, request.pagination)
     denoms = [denom_to_proto(decode_denom(value)) for _, value in page]
     return query_pb2.QueryDenomsResponse(denoms=denoms, pagination=response)
+
+
+def _trace_to_proto(denom: TracedDenom) -> denomtrace_pb2.DenomTrace:
+    path = "/".join(map(str, denom.trace))
+    return denomtrace_pb2.DenomTrace(path=path, base_denom=denom.base)
+
+
+def _trace(
+    ctx: Context, request: denomtrace_query_pb2.QueryDenomTraceRequest
+) -> denomtrace_query_pb2.QueryDenomTraceResponse:
+    trace = _trace_to_proto(_known(ctx, request.hash))
+    return denomtrace_query_pb2.QueryDenomTraceResponse(denom_trace=trace)
+
+
+def _traces(
+    ctx: Context, request: denomtrace_query_pb2.QueryDenomTracesRequest
+) -> denomtrace_query_pb2.QueryDenomTracesResponse:
+    page, response = page_of_store(ctx.store(STORE_NAME), DENOMS, request.pagination)
+    traces = [_trace_to_proto(decode_denom(value)) for _, value in page]
+    return denomtrace_query_pb2.QueryDenomTracesResponse(denom_traces=traces, pagination=response)
 
 
 def _denom_hash(

@@ -50,7 +50,8 @@ def _update(ctx: Context, router: Router, message: UpdateClient) -> None:
     if ctx.mode is not ExecutionMode.RECHECK:
         clients.verify_message(ctx, message.client_id, message.client_message)
     light_client, store = clients.route(ctx, message.client_id)
-    light_client.update_state(ctx, store, message.client_message)
+    if not light_client.check_for_misbehaviour(ctx, store, message.client_message):
+        light_client.update_state(ctx, store, message.client_message)
 
 
 def _receive(ctx: Context, router: Router, message: RecvPacket) -> Outcome:

@@ -7,7 +7,7 @@ import pytest
 
 from chainkit.primitives.errors import MalformedMessage, RuleBroken
 from chainkit.primitives.heights import Height
-from chainkit.wire.proto.ibc.applications.transfer.v1 import query_pb2
+from chainkit.wire.proto.ibc.applications.transfer.v1 import denomtrace_query_pb2, query_pb2
 from chainkit.wire.proto.ibc.core.channel.v1 import tx_pb2
 from ibc.errors import IbcError, InvalidRequest, Unauthorized
 from ibc.ics02_client.errors import ClientNotActive, FailedMembershipVerification
@@ -338,6 +338,14 @@ def test_queries_answer():
         query_pb2.QueryEscrowAddressResponse,
     )
 
+    trace = b.query(
+        service + "DenomTrace",
+        denomtrace_query_pb2.QueryDenomTraceRequest(hash=voucher(path).removeprefix("ibc/")),
+        denomtrace_query_pb2.QueryDenomTraceResponse,
+    )
+
+    assert trace.denom_trace.base_denom == "uatom"
+    assert trace.denom_trace.path == f"transfer/{path.b.channel_id}"
     assert denoms.denoms[0] == one.denom
     assert one.denom.base == "uatom"
     assert total.amount.amount == "300"
