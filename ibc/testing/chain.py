@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from chainkit.primitives.amounts import Coin
+from chainkit.primitives.hashing import sha256_truncated
 from chainkit.primitives.heights import Height, chain_revision
 from chainkit.primitives.types import Address, BlockHeight, ChainId, Denom, TimestampNs
 from chainkit.runtime.context import Context, ExecutionMode
@@ -14,6 +15,7 @@ from chainkit.runtime.messages import MessageRouter, QueryRouter
 from chainkit.runtime.store import MemoryStore, Overlay
 from chainkit.wire.codec import decode_known, encode, type_url
 from ibc.addresses import format_address
+from ibc.ics20_transfer.port import TokenLedger
 from ibc.ics24_host.paths import STORE_NAME
 from ibc.ics26_routing.module import IbcModule, ibc_modules
 from ibc.ics26_routing.port import ApplicationFactory, RouterMiddleware
@@ -37,9 +39,10 @@ class TestChain:
         chain_id: str,
         applications: Sequence[ApplicationFactory],
         middleware: tuple[RouterMiddleware, ...] = (),
+        ledger: TokenLedger | None = None,
     ) -> None:
         self.chain_id = ChainId(chain_id)
-        self.ledger = TestLedger()
+        self.ledger = ledger or TestLedger()
         modules = ibc_modules(
             self.ledger,
             (TestLightClient(),),
@@ -115,7 +118,7 @@ class TestChain:
 
     def account(self, name: str) -> Address:
         """Return the address of a user by name."""
-        return self.ledger.module_address(f"user/{name}")
+        return sha256_truncated(f"user/{name}".encode())
 
     def text(self, address: Address) -> str:
         """Return an address as text."""
