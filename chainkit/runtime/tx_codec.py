@@ -22,7 +22,6 @@ from chainkit.runtime.errors import (
     UnknownExtensionOptions,
 )
 from chainkit.runtime.transaction import (
-    SIGN_MODE_DIRECT,
     AnyMessage,
     Fee,
     SignerInfo,
@@ -33,6 +32,7 @@ from chainkit.wire.codec import decode_known, decode_strict, encode, pack_any, u
 from chainkit.wire.proto.cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from chainkit.wire.proto.cosmos.base.v1beta1 import coin_pb2
 from chainkit.wire.proto.cosmos.crypto.secp256k1.keys_pb2 import PubKey
+from chainkit.wire.proto.cosmos.tx.signing.v1beta1.signing_pb2 import SignMode
 from chainkit.wire.proto.cosmos.tx.v1beta1 import tx_pb2
 
 SECP256K1_TYPE_URL = "/cosmos.crypto.secp256k1.PubKey"
@@ -163,9 +163,10 @@ def build_tx(
         )
     )
     info = tx_pb2.SignerInfo(
-        public_key=encode_public_key(secp256k1.public_key_of(private_key)), sequence=sequence
+        public_key=encode_public_key(secp256k1.public_key_of(private_key)),
+        mode_info=tx_pb2.ModeInfo(single=tx_pb2.ModeInfo.Single(mode=SignMode.SIGN_MODE_DIRECT)),
+        sequence=sequence,
     )
-    info.mode_info.single.mode = SIGN_MODE_DIRECT
     amount = [coin_to_proto(coin) for coin in fee]
     auth = encode(
         tx_pb2.AuthInfo(signer_infos=[info], fee=tx_pb2.Fee(amount=amount, gas_limit=gas_limit))

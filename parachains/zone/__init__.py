@@ -1,1 +1,5 @@
-"""A Tendermint zone: the kernel without the hub's own modules."""
+"""A zone: the kernel of a chain with accounts, tokens, IBC and fixed validators."""
+
+from parachains.zone.app import zone_application
+
+__all__ = ["zone_application"]

@@ -13,6 +13,7 @@ from chainkit.commitments.ics23 import IAVL_SPEC, TENDERMINT_SPEC
 from chainkit.formats.tendermint.types import BlockIdFlag, LightBlock, SignedHeader, ValidatorSet
 from chainkit.formats.tendermint.validator_set import total_voting_power
 from chainkit.formats.tendermint.verify_commit import TrustLevel
+from chainkit.primitives.amounts import Coin
 from chainkit.primitives.errors import MalformedMessage, OperationFailed
 from chainkit.primitives.heights import Height, chain_revision, parse_height
 from chainkit.primitives.timestamps import seconds_to_ns
@@ -28,6 +29,8 @@ from chainkit.primitives.types import (
     Sequence,
     TimestampNs,
 )
+from chainkit.runtime.transaction import AnyMessage
+from chainkit.runtime.tx_codec import build_tx
 from chainkit.wire.codec import decode_known, duration_from_proto
 from chainkit.wire.proto.cosmos.auth.v1beta1 import auth_pb2
 from chainkit.wire.proto.cosmos.auth.v1beta1 import query_pb2 as auth_query
@@ -69,8 +72,8 @@ from parachains.sdk.relaying import (
     SignedTx,
     TxOutcome,
 )
+from parachains.zone.accounts import Account, Key, tx_hash_of
 from parachains.zone.rpc import QueryFailed, Rpc, RpcTransport, hex_attribute
-from parachains.zone.transactions import Account, Key, TxFee, build_tx, tx_hash_of
 
 _EXPECTED_SEQUENCE = re.compile(r"expected (\d{1,19}), got \d", re.ASCII)
 PAGE_LIMIT = 100
@@ -408,8 +411,16 @@ class ZoneClient:
     def _build(self, messages: tuple[AnyValue, ...], account: Account, gas: int) -> bytes:
         price = self._config.gas_price_millionths
         amount = -(-gas * price // GAS_PRICE_SCALE)
-        fee = TxFee(gas, amount, self._config.fee_denom)
-        return build_tx(self._config.key, account, self.chain_id, messages, fee, self._config.memo)
+        return build_tx(
+            [AnyMessage(message.type_url, message.value) for message in messages],
+            self._config.key.private_key,
+            chain_id=self.chain_id,
+            account_number=account.number,
+            sequence=account.sequence,
+            fee=(Coin(self._config.fee_denom, amount),) if amount else (),
+            gas_limit=gas,
+            memo=self._config.memo,
+        )
 
     async def broadcast(self, tx: SignedTx) -> None:
         """Hand a transaction to the node."""
