@@ -73,3 +73,9 @@ MAX_EARLY_PARTS = 64
 
 MAX_TX_SENDERS = 50
 """Peers noted as having one transaction; the others are sent it once more."""
+
+PRUNE_EVERY_BLOCKS = 100
+"""Blocks past the kept ones before they are deleted."""
+
+MAX_INPUTS_PER_TURN = 32
+"""Consensus inputs handled before peers and RPC get their turn of the event loop."""
