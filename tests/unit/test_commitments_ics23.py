@@ -156,7 +156,7 @@ def test_unsound_spec_is_refused(changes):
 
 def test_depth_is_bounded():
     """128 inner operations are enough for any tree; 129 are refused, as in Go and Rust."""
-    state, tree = sample()
+    _, tree = sample()
     proof = decode_proof(tree.prove(b"key03"))
     step = InnerOp(HashOp.SHA256, b"\x80\x04\x04\x02\x20", LEFT)
     deep = replace(proof, path=(step,) * 129)

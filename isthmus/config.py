@@ -1,0 +1,222 @@
+"""``net.toml``: which chains, validators, paths and accounts a local network has.
+
+What is left out has its default, and no file at all gives the hub of four validators with
+two zones. A wrong file is refused with the path of the key and what was expected there.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from chainkit.primitives.errors import RuleBroken
+from chainkit.primitives.limits import MAX_CHAIN_ID_BYTES
+
+MAX_SPEC_BYTES = 262_144
+MAX_CHAINS = 64
+MAX_VALIDATORS = 100
+
+_WHERE = re.compile(r"^(?P<expected>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+ChainIdText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9._-]*$")]
+DenomText = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9]{2,15}$")]
+PrefixText = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{1,16}$")]
+PortText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._+#<>-]{2,128}$")]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=600_000)]
+Amount = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+
+
+class BadSpec(RuleBroken):
+    """The network's description is wrong at one key."""
+
+    def __init__(self, *, path: str, expected: str) -> None:
+        super().__init__(f"{path}: {expected}")
+        self.path = path
+        self.expected = expected
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A TOML table whose unknown keys are refused."""
+
+
+class ChainSpec(_Table, frozen=True):
+    """One ``[[chains]]``; times in milliseconds."""
+
+    name: Name
+    kind: Literal["hub", "zone"] = "zone"
+    chain_id: ChainIdText = ""
+    """``name-1`` where it is left out, so that its IBC revision is 1."""
+    validators: Annotated[int, msgspec.Meta(ge=1, le=MAX_VALIDATORS)] = 1
+    denom: DenomText = "stake"
+    bech32_prefix: PrefixText = "cosmos"
+    timeout_propose_ms: Milliseconds = 1_000
+    timeout_commit_ms: Milliseconds = 500
+    keep_states: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Recent states that a node keeps; 0 keeps all."""
+
+    @property
+    def id(self) -> str:
+        """The chain id."""
+        return self.chain_id or f"{self.name}-1"
+
+
+class PathEndSpec(_Table, frozen=True):
+    """One ``[[paths]]``: two chains that the relayer joins, by their names."""
+
+    a: Name
+    b: Name
+    port: PortText = "transfer"
+    version: str = "ics20-1"
+    ordering: Literal["unordered", "ordered"] = "unordered"
+
+
+class AccountSpec(_Table, frozen=True):
+    """One ``[[accounts]]``: a key that is funded in genesis, base units of the chain's denom."""
+
+    name: Name
+    balance: Amount = 1_000_000_000_000
+    chains: tuple[Name, ...] = ()
+    """Chains on which it is funded; all where it is left out."""
+
+
+class RelayerSpec(_Table, frozen=True):
+    """``[relayer]``."""
+
+    poll_ms: Annotated[int, msgspec.Meta(ge=50, le=60_000)] = 500
+
+
+class BrokerSpec(_Table, frozen=True):
+    """``[broker]``: which MQTT broker wakes the relayer."""
+
+    kind: Literal["embedded", "external", "none"] = "embedded"
+    url: str = ""
+
+
+_CHAINS = (
+    ChainSpec(name="hub", kind="hub", validators=4, denom="uisth"),
+    ChainSpec(name="zone-a", denom="utoka"),
+    ChainSpec(name="zone-b", denom="utokb"),
+)
+_PATHS = (PathEndSpec(a="zone-a", b="hub"), PathEndSpec(a="hub", b="zone-b"))
+_ACCOUNTS = (AccountSpec(name="alice"), AccountSpec(name="bob"), AccountSpec(name="relayer"))
+
+
+class NetSpec(_Table, frozen=True):
+    """A whole network."""
+
+    chains: tuple[ChainSpec, ...] = _CHAINS
+    paths: tuple[PathEndSpec, ...] = _PATHS
+    accounts: tuple[AccountSpec, ...] = _ACCOUNTS
+    relayer: RelayerSpec = RelayerSpec()
+    broker: BrokerSpec = BrokerSpec()
+
+    def chain(self, name: str) -> ChainSpec:
+        """Return the chain of that name, which must be one of the spec's."""
+        return next(chain for chain in self.chains if chain.name == name)
+
+
+def parse_spec(toml: str) -> NetSpec:
+    """Return the network that a TOML text describes.
+
+    Raises:
+        BadSpec: Not TOML, an unknown key, a value of another form, or names that do not
+            fit together; path and expectation are named.
+    """
+    if len(toml.encode()) > MAX_SPEC_BYTES:
+        raise BadSpec(path="net.toml", expected=f"expected at most {MAX_SPEC_BYTES} bytes")
+    try:
+        values = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSpec(path="net.toml", expected=f"expected TOML: {error}") from error
+    try:
+        spec = msgspec.convert(values, NetSpec)
+    except msgspec.ValidationError as error:
+        raise _located(str(error)) from error
+    _check_chains(spec)
+    _check_paths(spec)
+    _check_accounts(spec)
+    if (spec.broker.kind == "external") != bool(spec.broker.url):
+        raise BadSpec(path="broker.url", expected='expected a URL with kind = "external" only')
+    return spec
+
+
+def read_spec(path: Path | None) -> NetSpec:
+    """Return the network of a file, or the default one.
+
+    Raises:
+        BadSpec: As :func:`parse_spec`, or the file cannot be read.
+    """
+    if path is None:
+        return NetSpec()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSpec(path=str(path), expected=f"expected a readable text file: {error}") from error
+    return parse_spec(text)
+
+
+def _located(message: str) -> BadSpec:
+    """Turn msgspec's text into a key's path and what was expected there."""
+    match = _WHERE.match(message)
+    assert match is not None
+    expected = match["expected"]
+    path = (match["path"] or "$").removeprefix("$").removeprefix(".")
+    unknown = _UNKNOWN.match(expected)
+    if unknown is not None:
+        path = f"{path}.{unknown['key']}".removeprefix(".")
+        expected = "expected no such key"
+    return BadSpec(path=path or "net.toml", expected=expected[:1].lower() + expected[1:])
+
+
+def _check_chains(spec: NetSpec) -> None:
+    if not 1 <= len(spec.chains) <= MAX_CHAINS:
+        raise BadSpec(path="chains", expected=f"expected 1 to {MAX_CHAINS} chains")
+    names: set[str] = set()
+    ids: set[str] = set()
+    for index, chain in enumerate(spec.chains):
+        if chain.name in names:
+            raise BadSpec(
+                path=f"chains[{index}].name", expected=f"expected a name that is new: {chain.name}"
+            )
+        if chain.id in ids or len(chain.id) > MAX_CHAIN_ID_BYTES:
+            raise BadSpec(
+                path=f"chains[{index}].chain_id",
+                expected=f"expected a new id of at most {MAX_CHAIN_ID_BYTES} characters",
+            )
+        names.add(chain.name)
+        ids.add(chain.id)
+
+
+def _check_paths(spec: NetSpec) -> None:
+    names = [chain.name for chain in spec.chains]
+    for index, path in enumerate(spec.paths):
+        for key, name in (("a", path.a), ("b", path.b)):
+            if name not in names:
+                raise BadSpec(
+                    path=f"paths[{index}].{key}", expected=f"expected one of {', '.join(names)}"
+                )
+        if path.a == path.b:
+            raise BadSpec(path=f"paths[{index}].b", expected="expected another chain than a")
+
+
+def _check_accounts(spec: NetSpec) -> None:
+    names = [chain.name for chain in spec.chains]
+    seen: set[str] = set()
+    for index, account in enumerate(spec.accounts):
+        if account.name in seen:
+            raise BadSpec(path=f"accounts[{index}].name", expected="expected a name that is new")
+        seen.add(account.name)
+        for place, name in enumerate(account.chains):
+            if name not in names:
+                raise BadSpec(
+                    path=f"accounts[{index}].chains[{place}]",
+                    expected=f"expected one of {', '.join(names)}",
+                )
+    if spec.paths and "relayer" not in seen:
+        raise BadSpec(
+            path="accounts", expected='expected one named "relayer", since there are paths'
+        )
