@@ -46,11 +46,11 @@ class MqttBus:
         self._woken = asyncio.Condition()
         self._wakes = 0
         self._reports: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(MAX_QUEUED_REPORTS)
-        self.is_connected = False
+        self.connected = asyncio.Event()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Queue a report; dropped where the broker is away or slow."""
-        if self.is_connected and not self._reports.full():
+        if self.connected.is_set() and not self._reports.full():
             self._reports.put_nowait((topic, payload))
 
     async def wait(self, timeout_ns: DurationNs) -> None:
@@ -70,7 +70,7 @@ class MqttBus:
             except* aiomqtt.MqttError as group:
                 reason = str(group.exceptions[0])
                 log.warning("mqtt.lost", error=reason, retry_in_s=RECONNECT_S)
-            self.is_connected = False
+            self.connected.clear()
             await asyncio.sleep(RECONNECT_S)
 
     async def _converse(self) -> None:
@@ -78,7 +78,7 @@ class MqttBus:
             self._host, self._port, username=self._user, password=self._password
         ) as client:
             await client.subscribe(WAKE_TOPIC)
-            self.is_connected = True
+            self.connected.set()
             log.info("mqtt.connected", host=self._host, port=self._port)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._receive(client))
