@@ -5,7 +5,7 @@ committed is forgotten when the next one begins. The value at height H is proven
 app hash in the header of H + 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chainkit.commitments.database import KeyValueDatabase
@@ -206,7 +206,7 @@ class Application:
         self._pending = _Pending(request.height, request.time, self._params)
         ordered = tuple(updates[key] for key in sorted(updates))
         return FinalizeBlockResult(
-            tuple([*begun, *ended]), results, ordered, None, self._stores.working_hash()
+            (*begun, *ended), results, ordered, None, self._stores.working_hash()
         )
 
     def commit(self) -> BlockHeight:
@@ -267,7 +267,7 @@ class Application:
         updates: list[ValidatorUpdate] = []
         for module in self._modules:
             part = self._genesis.app_state.get(module.name, {})
-            if not hasattr(part, "items"):
+            if not isinstance(part, Mapping):
                 raise InvalidRequest(f"genesis: {module.name} is not an object")
             updates += module.init_genesis(ctx, part)
         return ctx, tuple(updates)

@@ -16,6 +16,7 @@ from ibc.ics26_routing.module import ibc_modules
 from ibc.ics26_routing.port import ApplicationFactory
 
 MODULE_ACCOUNTS = (FEE_COLLECTOR, "gov", "transfer")
+DEFAULT_SETTINGS = Settings()
 
 
 def zone_application(
@@ -25,7 +26,7 @@ def zone_application(
     applications: Sequence[ApplicationFactory],
     address_prefix: str = "isthmus",
     minimum_gas_prices: str = "",
-    settings: Settings = Settings(),
+    settings: Settings = DEFAULT_SETTINGS,
     extra_modules: Sequence[Module] = (),
     version: str = "0.1.0",
 ) -> Application:

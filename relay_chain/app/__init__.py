@@ -1,1 +1,5 @@
-"""The hub's application: staking, slashing, governance and IBC on the kernel's runtime."""
+"""The hub's application: stake, slashing and IBC on the kernel that parachains use too."""
+
+from relay_chain.app.hub import hub_application
+
+__all__ = ["hub_application"]

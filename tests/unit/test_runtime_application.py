@@ -146,7 +146,7 @@ def test_a_transaction_refused_by_ante_leaves_no_trace(tx, code, text):
     assert result.app_hash == other.block().app_hash
 
 
-@pytest.mark.parametrize(("amount", "gas", "code"), [(5000, 200_000, 5), (10, 30_000, 11)])
+@pytest.mark.parametrize(("amount", "gas", "code"), [(5000, 200_000, 5), (10, 38_000, 11)])
 def test_a_transaction_refused_by_its_message_leaves_fee_and_sequence(amount, gas, code):
     """Tokens do not move, the fee is paid, and the next sequence is due."""
     chain = Chain()

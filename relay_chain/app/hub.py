@@ -1,0 +1,48 @@
+"""The composition of the hub."""
+
+from collections.abc import Sequence
+
+from chainkit.commitments.database import KeyValueDatabase
+from chainkit.modules.auth import AuthModule
+from chainkit.modules.bank import BankModule
+from chainkit.runtime.ante import FEE_COLLECTOR, AnteRules
+from chainkit.runtime.application import Application, Settings
+from chainkit.runtime.fees import parse_gas_prices
+from chainkit.runtime.services import ServiceInfo
+from ibc.ics02_client.port import LightClient
+from ibc.ics26_routing.module import ibc_modules
+from ibc.ics26_routing.port import ApplicationFactory, RouterMiddleware
+from relay_chain.app.slashing import SlashingModule
+from relay_chain.app.staking import BONDED_POOL, NOT_BONDED_POOL, StakingModule
+
+MODULE_ACCOUNTS = (FEE_COLLECTOR, BONDED_POOL, NOT_BONDED_POOL, "gov", "transfer")
+DEFAULT_SETTINGS = Settings()
+
+
+def hub_application(
+    database: KeyValueDatabase,
+    *,
+    light_clients: Sequence[LightClient],
+    applications: Sequence[ApplicationFactory],
+    middleware: tuple[RouterMiddleware, ...] = (),
+    address_prefix: str = "isthmus",
+    minimum_gas_prices: str = "",
+    settings: Settings = DEFAULT_SETTINGS,
+    version: str = "0.1.0",
+) -> Application:
+    """Return the hub's application over ``database``.
+
+    Slashing begins blocks and staking ends them, so that who is jailed at H leaves the set
+    at H + 2. The other arguments are those of ``parachains.zone.zone_application``.
+    """
+    auth = AuthModule(address_prefix)
+    bank = BankModule(auth, module_accounts=MODULE_ACCOUNTS)
+    staking = StakingModule(bank, address_prefix)
+    slashing = SlashingModule(staking, address_prefix)
+    joined = ibc_modules(
+        bank, light_clients, applications, account_prefix=address_prefix, middleware=middleware
+    )
+    rules = AnteRules(auth, bank, address_prefix, parse_gas_prices(minimum_gas_prices))
+    info = ServiceInfo("isthmus-hub", version, minimum_gas_prices)
+    modules = (auth, bank, staking, slashing, *joined)
+    return Application(modules, database, rules, info, settings)
