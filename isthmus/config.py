@@ -52,7 +52,7 @@ class ChainSpec(_Table, frozen=True):
     """``name-1`` where it is left out, so that its IBC revision is 1."""
     validators: Annotated[int, msgspec.Meta(ge=1, le=MAX_VALIDATORS)] = 1
     denom: DenomText = "stake"
-    bech32_prefix: PrefixText = "cosmos"
+    bech32_prefix: PrefixText = "isthmus"
     timeout_propose_ms: Milliseconds = 1_000
     timeout_commit_ms: Milliseconds = 500
     keep_states: Annotated[int, msgspec.Meta(ge=0)] = 0
