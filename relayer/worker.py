@@ -1,6 +1,8 @@
 """One path: look, plan, act, wait; for ever. Every round begins from the chains' state."""
 
+import asyncio
 import json
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -27,6 +29,8 @@ from relayer.views import (
     Stuck,
     TimeOutPacket,
 )
+
+Facts = Mapping[str, object]
 
 log = structlog.get_logger()
 
@@ -81,23 +85,35 @@ class PathWorker:
         return did_something
 
     async def _act(self, view: PathView, now: TimestampNs) -> bool:
-        did_something = False
         actions = plan(self._spec, view)
         for action in actions:
             if isinstance(action, Stuck) and not self._backoff.is_waiting(action, now):
                 self._backoff.failed(action, now)
                 await self._report("path.stuck", side=action.on.value, reason=action.reason)
-        for side in Side:
-            ready = [
+        ready = {
+            side: [
                 action
                 for action in actions
                 if action.on is side
                 and not isinstance(action, Stuck)
                 and not self._backoff.is_waiting(action, now)
             ]
-            for start in range(0, len(ready), MAX_MESSAGES_PER_TX):
-                batch = tuple(ready[start : start + MAX_MESSAGES_PER_TX])
-                did_something |= await self._submit(side, batch)
+            for side in Side
+        }
+        # The two chains make their blocks independently: neither waits for the other's.
+        done = await asyncio.gather(
+            *(self._submit_all(side, ready[side]) for side in Side), return_exceptions=True
+        )
+        for result in done:
+            if isinstance(result, BaseException):
+                raise result
+        return any(done)
+
+    async def _submit_all(self, side: Side, actions: Sequence[Action]) -> bool:
+        did_something = False
+        for start in range(0, len(actions), MAX_MESSAGES_PER_TX):
+            batch = tuple(actions[start : start + MAX_MESSAGES_PER_TX])
+            did_something |= await self._submit(side, batch)
         return did_something
 
     async def _submit(self, side: Side, actions: tuple[Action, ...]) -> bool:
@@ -200,16 +216,25 @@ class PathWorker:
 
     async def _report(self, event: str, **facts: object) -> None:
         """Log, write down and publish what happened."""
-        if event in _WARNINGS:
-            self._log.warning(event, **facts)
-        else:
-            self._log.info(event, **facts)
+        _LOGGED[event](self._log, facts)
         detail = json.dumps({"event": event, **facts}, sort_keys=True)
         self._journal.note(self._spec.name, event, detail)
         await self._bus.publish(f"isthmus/relayer/{self._spec.name}/{event}", detail.encode())
 
 
-_WARNINGS = frozenset({"path.waits", "path.stuck", "action.failed"})
+_LOGGED: Mapping[str, Callable[[structlog.typing.FilteringBoundLogger, Facts], None]] = {
+    "path.waits": lambda log, facts: log.warning("path.waits", **facts),
+    "path.stuck": lambda log, facts: log.warning("path.stuck", **facts),
+    "action.failed": lambda log, facts: log.warning("action.failed", **facts),
+    "handshake.stepped": lambda log, facts: log.info("handshake.stepped", **facts),
+    "client.updated": lambda log, facts: log.info("client.updated", **facts),
+    "packet.received": lambda log, facts: log.info("packet.received", **facts),
+    "packet.acknowledged": lambda log, facts: log.info("packet.acknowledged", **facts),
+    "packet.timed_out": lambda log, facts: log.info("packet.timed_out", **facts),
+    "packets.already_done": lambda log, facts: log.info("packets.already_done", **facts),
+}
+"""Each event with its level, by its literal name, so that it is found by searching for it."""
+
 _EVENTS: dict[type[Action], str] = {
     ReceivePacket: "packet.received",
     AcknowledgePacket: "packet.acknowledged",
