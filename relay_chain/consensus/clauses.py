@@ -46,7 +46,10 @@ BLOCK_TIME_IOTA_NS = 1_000_000
 def advance(turn: Turn) -> None:
     """Feed the clauses whose thresholds hold until none changes anything."""
     while not _commits(turn):
-        if not any(feed(turn, event) for event in _events(turn)):
+        for event in _events(turn):
+            if feed(turn, event):
+                break
+        else:
             return
 
 
@@ -91,12 +94,13 @@ def _events(turn: Turn) -> Iterator[RoundEvent]:
     present = votes.rounds.get(here)
     if present is None:
         return
+    # The marks of "for the first time" are asked here too: most votes come after them.
     polka = present.prevotes.majority
-    if polka is not None:
+    if polka is not None and not rounds.polka_was_seen:
         yield from _events_of_polka(turn, polka)
-    if present.prevotes.has_any_supermajority():
+    if not rounds.prevote_wait and present.prevotes.has_any_supermajority():
         yield PrevoteQuorum(here)
-    if present.precommits.has_any_supermajority():
+    if not rounds.precommit_wait and present.precommits.has_any_supermajority():
         yield PrecommitQuorum(here)
 
 
@@ -230,14 +234,14 @@ def _sign_vote(turn: Turn, type_: VoteType, block_id: BlockId) -> None:
         context.own_address,
         context.own_index,
     )
-    turn.signs = True
+    turn.syncs = True
     turn.effects.append(SignVote(vote))
 
 
 def sign_proposal(turn: Turn, block_id: BlockId, pol_round: Round) -> None:
     """Ask for the signature of this node's proposal of a block."""
     proposal = Proposal(turn.context.height, turn.rounds.round, pol_round, block_id, TimestampNs(0))
-    turn.signs = True
+    turn.syncs = True
     turn.effects.append(SignProposal(proposal))
 
 

@@ -171,7 +171,7 @@ class Turn:
         "reported",
         "round_validators",
         "rounds",
-        "signs",
+        "syncs",
         "txs_available",
         "votes",
     )
@@ -190,8 +190,8 @@ class Turn:
         self.txs_available = state.txs_available
         self.reported = state.reported
         self.effects: list[Effect] = []
-        self.signs = False
-        """Something is to be signed, so the input must be synced first."""
+        self.syncs = False
+        """The input must be on disk first: something is signed, or it is our own."""
 
     def freeze(self) -> ConsensusState:
         """Return the state after the step."""

@@ -67,12 +67,8 @@ def step(state: ConsensusState, input_: Input) -> tuple[ConsensusState, tuple[Ef
     if before is not after or state.commit_round != turn.commit_round:
         _announce_step(turn, state)
     # What this node says must be on disk before it is signed, and before anybody hears it.
-    log = AppendToWal(input_, turn.signs or _is_own(input_))
+    log = AppendToWal(input_, turn.syncs)
     return turn.freeze(), (log, *turn.effects)
-
-
-def _is_own(entry: WalEntry) -> bool:
-    return isinstance(entry, VoteReceived | ProposalReceived) and entry.peer_id == SELF
 
 
 def _announce_step(turn: Turn, before: ConsensusState) -> None:
@@ -95,7 +91,9 @@ def _start_height(
     if start.last_commit is not None:
         assert start.last_validators is not None
         assert start.last_commit.height == start.height - 1
-        last_electorate = tally.electorate_of(start.last_validators)
+        last_electorate = state.context.electorate
+        if start.last_validators is not state.context.validators:
+            last_electorate = tally.electorate_of(start.last_validators)
         last_commit = tally.from_commit(start.last_commit, last_electorate)
     context = replace(
         state.context,
@@ -144,6 +142,7 @@ def _accept_vote(turn: Turn, vote: Vote, received: VoteReceived) -> bool:
         return reported
     turn.votes = addition.votes
     if received.peer_id == SELF:
+        turn.syncs = True
         turn.effects.append(BroadcastVote(vote))
     turn.effects.append(AnnounceVote(vote))
     return True
@@ -160,6 +159,7 @@ def _accept_late_precommit(turn: Turn, vote: Vote, received: VoteReceived) -> bo
         return False
     turn.last_commit = addition.votes
     if received.peer_id == SELF:
+        turn.syncs = True
         turn.effects.append(BroadcastVote(vote))
     turn.effects.append(AnnounceVote(vote))
     if turn.context.timeouts.skip_commit_wait and addition.votes.has_all():
@@ -192,6 +192,7 @@ def _accept_proposal(turn: Turn, received: ProposalReceived) -> bool:
     if received.peer_id == SELF:
         known = turn.blocks.get(proposal.block_id)
         assert known is not None
+        turn.syncs = True
         turn.effects.append(BroadcastProposal(proposal, known.block))
     return True
 

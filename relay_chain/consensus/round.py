@@ -41,6 +41,17 @@ class RoundState:
 
     def at(self, step: Step) -> "RoundState":
         """Return the same at another step (``replace`` spelled out: this is the hot path)."""
+        return self._with(step, prevote_wait=self.prevote_wait, precommit_wait=self.precommit_wait)
+
+    def waiting(self, *, prevote: bool = False, precommit: bool = False) -> "RoundState":
+        """Return the same with a "first time" mark set."""
+        return self._with(
+            self.step,
+            prevote_wait=self.prevote_wait or prevote,
+            precommit_wait=self.precommit_wait or precommit,
+        )
+
+    def _with(self, step: Step, *, prevote_wait: bool, precommit_wait: bool) -> "RoundState":
         return RoundState(
             self.round,
             step,
@@ -48,8 +59,8 @@ class RoundState:
             self.valid_block_id,
             self.valid_round,
             self.polka_was_seen,
-            self.prevote_wait,
-            self.precommit_wait,
+            prevote_wait,
+            precommit_wait,
         )
 
 
@@ -264,7 +275,7 @@ def _prevote_quorum(state: RoundState, event: PrevoteQuorum) -> RoundResult:
     # L34: "while step = prevote for the first time".
     if event.round != state.round or state.step is not Step.PREVOTE or state.prevote_wait:
         return state, ()
-    return replace(state, prevote_wait=True), (Wait(Step.PREVOTE_WAIT),)  # L35
+    return state.waiting(prevote=True), (Wait(Step.PREVOTE_WAIT),)  # L35
 
 
 def _block_polka(state: RoundState, event: BlockPolka) -> RoundResult:
@@ -274,15 +285,18 @@ def _block_polka(state: RoundState, event: BlockPolka) -> RoundResult:
         return state, ()
     if state.step is not Step.PREVOTE and state.step is not Step.PRECOMMIT:
         return state, ()
-    # L42 and L43.
-    seen = replace(
-        state, polka_was_seen=True, valid_block_id=event.block_id, valid_round=event.round
+    locks = state.step is Step.PREVOTE  # L37
+    seen = RoundState(
+        state.round,
+        Step.PRECOMMIT,  # L41
+        Lock(event.block_id, event.round) if locks else state.lock,  # L38, L39
+        event.block_id,  # L42
+        event.round,  # L43
+        True,
+        state.prevote_wait,
+        state.precommit_wait,
     )
-    if state.step is not Step.PREVOTE:  # L37
-        return seen, ()
-    # L38 to L41.
-    lock = Lock(event.block_id, event.round)
-    return replace(seen, lock=lock, step=Step.PRECOMMIT), (CastPrecommit(event.block_id),)
+    return seen, (CastPrecommit(event.block_id),) if locks else ()  # L40
 
 
 def _nil_polka(state: RoundState, event: NilPolka) -> RoundResult:
@@ -305,7 +319,7 @@ def _precommit_quorum(state: RoundState, event: PrecommitQuorum) -> RoundResult:
     # L47: "for the first time", whatever the step.
     if event.round != state.round or state.precommit_wait or state.step is Step.NEW_HEIGHT:
         return state, ()
-    return replace(state, precommit_wait=True), (Wait(Step.PRECOMMIT_WAIT),)  # L48
+    return state.waiting(precommit=True), (Wait(Step.PRECOMMIT_WAIT),)  # L48
 
 
 def _later_round(state: RoundState, event: LaterRoundSeen) -> RoundResult:

@@ -367,7 +367,7 @@ def new_height_votes(height: BlockHeight, electorate: Electorate) -> HeightVotes
 def enter_round(votes: HeightVotes, round_: Round) -> HeightVotes:
     """Open a round and the next to every peer (CometBFT ``SetRound``)."""
     assert round_ >= votes.round
-    return replace(votes, round=round_)
+    return HeightVotes(votes.height, votes.electorate, round_, votes.rounds, votes.catchup)
 
 
 def add_height_vote(votes: HeightVotes, vote: Vote, peer_id: PeerId) -> Addition[HeightVotes]:

@@ -1,10 +1,10 @@
 """A node's disk: what survives a crash, and how badly."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 from chainkit.formats.tendermint.types import Block, BlockId, Commit, Proposal, Vote, VoteType
-from chainkit.primitives.types import BlockHeight, TimestampNs
+from chainkit.primitives.types import BlockHeight
 from relay_chain.consensus.messages import WalEntry
 
 _PROPOSAL_STEP = 0
@@ -96,10 +96,3 @@ class Disk:
         del self.wal[kept:]
         self.synced = kept
         return lost
-
-
-def timed(message: Vote | Proposal, now: int) -> Vote | Proposal:
-    """Return the message with the time of its signing."""
-    if isinstance(message, Vote):
-        return replace(message, timestamp=TimestampNs(max(now, message.timestamp)))
-    return replace(message, timestamp=TimestampNs(now))

@@ -210,6 +210,8 @@ class SimNode:
     def _perform_all(self, effects: Iterable[Effect]) -> None:
         self.wal_is_behind = True
         for effect in effects:
+            if isinstance(effect, AnnounceVote):
+                continue
             if self.effects_until_crash >= 0:
                 if self.effects_until_crash == 0:
                     raise Crashed

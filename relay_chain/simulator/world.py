@@ -27,7 +27,7 @@ from relay_chain.consensus.lock_rule import KEEP_LOCK, LockRule
 from relay_chain.consensus.messages import Decide, Input, PeerId, TimeoutFired, VoteReceived
 from relay_chain.consensus.votes import electorate_of
 from relay_chain.simulator.behaviour import Mail, mail_proposal, mail_vote, proposal_mail
-from relay_chain.simulator.disk import RegressionRefused, timed
+from relay_chain.simulator.disk import RegressionRefused
 from relay_chain.simulator.gossip import answer
 from relay_chain.simulator.invariants import InvariantBroken, Watcher
 from relay_chain.simulator.node import Crashed, SimNode
@@ -133,6 +133,7 @@ class Simulation:
         self._gossiped_at: list[tuple[int, int]] = [(0, 0)] * count
         self._healed_at: int | None = None
         self._target = _FOREVER
+        self._is_done = False
         self._sides = dict(plan.sides)
         self.trace: list[str] | None = None
         self._digest = sha256(repr(plan).encode())
@@ -160,7 +161,7 @@ class Simulation:
 
     def _loop(self, deadline_ns: int) -> None:
         queue = self._queue
-        while not self._is_done():
+        while not self._is_done:
             self.now, sequence, target, incarnation, payload = heapq.heappop(queue)
             if self.now > deadline_ns:
                 return
@@ -177,11 +178,17 @@ class Simulation:
                     self._write_trace(sequence, target, payload)
                 self._control(payload)
 
-    def _is_done(self) -> bool:
-        if self._healed_at is not None and self.now > self._healed_at + HEALING_BOUND_NS:
-            heights = [node.disk.applied for node in self.nodes]
+    def _look_at_progress(self) -> None:
+        """Note whether the heights that the run waits for are reached.
+
+        Raises:
+            InvariantBroken: They are not, in the time that healing may take.
+        """
+        heights = [self.nodes[index].disk.applied for index in self.watcher.correct]
+        self._is_done = min(heights) >= self._target
+        late = self._healed_at is not None and self.now > self._healed_at + HEALING_BOUND_NS
+        if late and not self._is_done:
             raise InvariantBroken("progress after healing", f"heights {heights} in time")
-        return self._target <= min(self.nodes[index].disk.applied for index in self.watcher.correct)
 
     def _feed(self, node: SimNode, inputs: Sequence[Input]) -> None:
         try:
@@ -252,6 +259,7 @@ class Simulation:
 
     def _ask(self, index: int) -> None:
         """Ask a random peer if nothing moved since the last time."""
+        self._look_at_progress()
         self._push(self.now + GOSSIP_NS, index, _ANY_INCARNATION, Gossip(index))
         state = self.nodes[index].machine
         if state is None:
@@ -304,8 +312,8 @@ class Simulation:
         """Return the message signed with the node's key; None if the key refuses."""
         node = self.nodes[index]
         skew = self.plan.skew_ns[index] if self.plan.skew_ns else 0
-        candidate = _with_signature(timed(message, self.now + skew), node.address)
-        if not self.plan.kinds[index].is_correct:
+        candidate = _with_signature(message, node.address, self.now + skew)
+        if index not in self.watcher.correct:
             self._saw_signature(index, candidate)
             return candidate
         try:
@@ -318,7 +326,7 @@ class Simulation:
     def sign_as(self, index: int, message: Vote | Proposal) -> Vote | Proposal:
         """Return a message signed with a Byzantine validator's own key."""
         assert index not in self.watcher.correct
-        signed = _with_signature(message, self.nodes[index].address)
+        signed = _with_signature(message, self.nodes[index].address, message.timestamp)
         self._saw_signature(index, signed)
         return signed
 
@@ -358,7 +366,7 @@ class Simulation:
     def send_vote(self, index: int, vote: Vote) -> None:
         """Send a node's own vote to everybody, or what a Byzantine one sends instead."""
         kind = self.plan.kinds[index]
-        if kind.is_correct:
+        if index in self.watcher.correct:
             inputs = (VoteReceived(vote, PeerId(str(index))),)
             for peer in self._peers[index]:
                 self._post(index, peer, inputs)
@@ -370,7 +378,7 @@ class Simulation:
         """Send a node's own proposal to everybody, or what a Byzantine one sends instead."""
         kind = self.plan.kinds[index]
         peers = self._peers[index]
-        if kind.is_correct:
+        if index in self.watcher.correct:
             inputs = proposal_mail(index, proposal, block, valid=True)
             for peer in peers:
                 self._post(index, peer, inputs)
@@ -414,15 +422,17 @@ class Simulation:
         self.trace.append(f"{self.now / MS:10.3f} ms #{sequence} node {target}: {payload}")
 
 
-def _with_signature(message: Vote | Proposal, address: Address) -> Vote | Proposal:
+def _with_signature(message: Vote | Proposal, address: Address, now: int) -> Vote | Proposal:
+    """Return the message signed now, and not before the time that it asks for."""
     signature = b"signed by " + address
+    time = TimestampNs(max(now, message.timestamp))
     if isinstance(message, Vote):
         return Vote(
             message.type,
             message.height,
             message.round,
             message.block_id,
-            message.timestamp,
+            time,
             message.validator_address,
             message.validator_index,
             signature,
@@ -432,6 +442,6 @@ def _with_signature(message: Vote | Proposal, address: Address) -> Vote | Propos
         message.round,
         message.pol_round,
         message.block_id,
-        message.timestamp,
+        time,
         signature,
     )

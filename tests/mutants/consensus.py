@@ -41,8 +41,8 @@ MUTANTS = [
     Mutant(
         "consensus-precommit-without-lock",
         "relay_chain/consensus/round.py",
-        "return replace(seen, lock=lock, step=Step.PRECOMMIT), (CastPrecommit(event.block_id),)",
-        "return seen.at(Step.PRECOMMIT), (CastPrecommit(lock.block_id),)",
+        "Lock(event.block_id, event.round) if locks else state.lock,  # L38, L39",
+        "state.lock,",
         f"{SWARM}::test_fixed_seeds_keep_every_invariant_and_take_every_rare_branch",
         timeout_s=300,
     ),
@@ -57,7 +57,7 @@ MUTANTS = [
     Mutant(
         "consensus-wal-not-synced",
         "relay_chain/consensus/machine.py",
-        "log = AppendToWal(input_, turn.signs or _is_own(input_))",
+        "log = AppendToWal(input_, turn.syncs)",
         "log = AppendToWal(input_, False)",
         f"{MACHINE}::test_every_sign_effect_follows_a_synced_entry_of_its_own_step",
     ),
