@@ -4,6 +4,7 @@
 relayer's settings. Everything that others need to find the network is in ``net.json``.
 """
 
+import base64
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from chainkit.primitives.types import ChainId, DurationNs, TimestampNs, VotingPo
 from chainkit.sigverify.ed25519 import public_key_from_seed
 from isthmus.accounts import Account, derive_account
 from isthmus.config import ChainSpec, NetSpec
+from relay_chain.app.staking import POWER_REDUCTION
 from relay_chain.consensus.messages import Timeouts
 from relay_chain.node.config import (
     Endpoint,
@@ -34,6 +36,8 @@ from relay_chain.node.privval import write_empty_state, write_private_key
 LOOPBACK = "127.0.0.1"
 NET_FILE = "net.json"
 GENESIS_POWER = VotingPower(10)
+FIRST_OPERATOR_INDEX = 1_000
+"""Operators' accounts have the phrase's indices from here, apart from the users'."""
 
 
 class NodePlace(msgspec.Struct, frozen=True):
@@ -204,6 +208,7 @@ def make_genesis(
             for index, key in enumerate(keys)
         ),
         app_state={
+            **_validators_of(chain, keys),
             "auth": {"accounts": [{"address": address} for address, _ in funded]},
             "bank": {
                 "balances": [
@@ -216,6 +221,30 @@ def make_genesis(
             },
         },
     )
+
+
+def _validators_of(chain: ChainSpec, keys: Sequence[_NodeKeys]) -> dict[str, object]:
+    """Return the staking state of a hub; a zone takes the validators of the document."""
+    if chain.kind != "hub":
+        return {}
+    operators = [
+        derive_account(f"{chain.name}-{index}", FIRST_OPERATOR_INDEX + index)
+        for index in range(len(keys))
+    ]
+    return {
+        "staking": {
+            "params": {"bond_denom": chain.denom},
+            "validators": [
+                {
+                    "operator_address": operator.bech32(chain.bech32_prefix),
+                    "pub_key": base64.b64encode(key.public_key).decode(),
+                    "tokens": str(GENESIS_POWER * POWER_REDUCTION),
+                    "moniker": operator.name,
+                }
+                for operator, key in zip(operators, keys, strict=True)
+            ],
+        }
+    }
 
 
 def make_config(
