@@ -57,6 +57,7 @@ class PathWorker:
         self._clock = clock
         self._trusting_period_ns = trusting_period_ns
         self._backoff = Backoff()
+        self._idle_at: tuple[BlockHeight, ...] | None = None
         self._log = log.bind(path=spec.name)
 
     async def run(self) -> None:
@@ -75,14 +76,25 @@ class PathWorker:
             for submitter in self._sides.values():
                 if not await submitter.settle():
                     return False
+            heights = await self._heights()
+            if heights == self._idle_at:
+                return False
             view = await self._observer.observe()
             did_something = await self._act(view, now)
         except (OperationFailed, MalformedMessage) as error:
+            self._idle_at = None
             wait = self._backoff.failed(self._spec.name, self._clock.now())
             await self._report("path.waits", reason=str(error), retry_in_ns=wait)
             return False
         self._backoff.succeeded(self._spec.name)
+        self._idle_at = None if did_something else heights
         return did_something
+
+    async def _heights(self) -> tuple[BlockHeight, ...]:
+        """Return both chains' heights; where neither moved since an idle look, nothing is new."""
+        return tuple(
+            [(await submitter.chain.status()).height for submitter in self._sides.values()]
+        )
 
     async def _act(self, view: PathView, now: TimestampNs) -> bool:
         actions = plan(self._spec, view)
