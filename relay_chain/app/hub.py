@@ -8,10 +8,12 @@ from chainkit.modules.bank import BankModule
 from chainkit.runtime.ante import FEE_COLLECTOR, AnteRules
 from chainkit.runtime.application import Application, Settings
 from chainkit.runtime.fees import parse_gas_prices
+from chainkit.runtime.messages import MessageRouter
 from chainkit.runtime.services import ServiceInfo
 from ibc.ics02_client.port import LightClient
 from ibc.ics26_routing.module import ibc_modules
 from ibc.ics26_routing.port import ApplicationFactory, RouterMiddleware
+from relay_chain.app.governance import GovernanceModule
 from relay_chain.app.slashing import SlashingModule
 from relay_chain.app.staking import BONDED_POOL, NOT_BONDED_POOL, StakingModule
 
@@ -44,5 +46,12 @@ def hub_application(
     )
     rules = AnteRules(auth, bank, address_prefix, parse_gas_prices(minimum_gas_prices))
     info = ServiceInfo("isthmus-hub", version, minimum_gas_prices)
-    modules = (auth, bank, staking, slashing, *joined)
+    others = (auth, bank, slashing, *joined)
+    governance = GovernanceModule(
+        bank,
+        staking,
+        address_prefix,
+        lambda: MessageRouter(route for module in others for route in module.message_routes()),
+    )
+    modules = (auth, bank, staking, slashing, governance, *joined)
     return Application(modules, database, rules, info, settings)

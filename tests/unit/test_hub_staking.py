@@ -3,6 +3,8 @@
 import base64
 from dataclasses import dataclass
 
+from google.protobuf.any_pb2 import Any
+
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.formats.tendermint.types import BlockIdFlag, ConsensusParams
 from chainkit.primitives.amounts import Coin
@@ -23,7 +25,10 @@ from chainkit.runtime.tx_codec import build_tx
 from chainkit.sigverify.secp256k1 import public_key_of, secp256k1_address
 from chainkit.wire.codec import encode
 from chainkit.wire.proto.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
+from chainkit.wire.proto.cosmos.bank.v1beta1 import tx_pb2 as bank_tx_pb2
 from chainkit.wire.proto.cosmos.base.v1beta1.coin_pb2 import Coin as CoinProto
+from chainkit.wire.proto.cosmos.gov.v1 import query_pb2 as gov_query_pb2
+from chainkit.wire.proto.cosmos.gov.v1 import tx_pb2 as gov_pb2
 from chainkit.wire.proto.cosmos.slashing.v1beta1 import tx_pb2 as slashing_pb2
 from chainkit.wire.proto.cosmos.staking.v1beta1 import query_pb2, tx_pb2
 from relay_chain.app import hub_application
@@ -68,6 +73,7 @@ def genesis(window=5):
                     for operator, key in zip(OPERATORS, CONSENSUS_KEYS, strict=True)
                 ],
             },
+            "gov": {"voting_seconds": 3, "min_deposit": [{"denom": "stake", "amount": "100"}]},
             "slashing": {"params": {"signed_blocks_window": window, "downtime_jail_seconds": 2}},
         }
     )
@@ -228,3 +234,69 @@ def test_absence_is_jailed_for_a_while():
     assert hub.supply() == 330_000_000 - 100_000
     assert back.tx_results[0].code == 0, back.tx_results[0].log
     assert [u.power for u in back.validator_updates] == [9]
+
+
+def decide(options, *, messages=()):
+    """Submit a proposal, let the validators vote, and return it and the hub at its end."""
+    hub = Hub()
+    hub.block()
+    submit = gov_pb2.MsgSubmitProposal(
+        proposer=format_address("isthmus", OPERATORS[0]),
+        title="a change",
+        initial_deposit=[CoinProto(denom="stake", amount="100")],
+        messages=messages,
+    )
+    result = hub.block(hub.tx(KEYS[0], "/cosmos.gov.v1.MsgSubmitProposal", submit))
+    assert result.tx_results[0].code == 0, result.tx_results[0].log
+    for n, option in enumerate(options):
+        if option:
+            vote = gov_pb2.MsgVote(
+                proposal_id=1, voter=format_address("isthmus", OPERATORS[n]), option=option
+            )
+            result = hub.block(hub.tx(KEYS[n], "/cosmos.gov.v1.MsgVote", vote))
+            assert result.tx_results[0].code == 0, result.tx_results[0].log
+    for _ in range(4):
+        hub.block()
+    path = "/cosmos.gov.v1.Query/Proposal"
+    request = gov_query_pb2.QueryProposalRequest(proposal_id=1)
+    return hub.query(path, request, gov_query_pb2.QueryProposalResponse).proposal, hub
+
+
+def test_stake_decides_and_only_a_veto_burns_the_deposit():
+    """Yes of two in three passes; none, abstention alone and no reject; a veto burns."""
+    outcomes = [(decide(o)[0].status, decide(o)[1].supply()) for o in ((1, 1, 3), (0,), (3, 3))]
+
+    assert outcomes == [(3, 330_000_000), (4, 330_000_000), (4, 330_000_000)]
+    assert decide((4, 4))[1].supply() == 330_000_000 - 100
+
+
+def test_a_proposal_cannot_speak_for_another_account():
+    """Its messages must be the authority's own."""
+    hub = Hub()
+    hub.block()
+    theft = Any(
+        type_url="/cosmos.staking.v1beta1.MsgDelegate",
+        value=encode(stake_message(tx_pb2.MsgDelegate, 2, 5)),
+    )
+    spend = Any(
+        type_url="/cosmos.bank.v1beta1.MsgSend",
+        value=encode(
+            bank_tx_pb2.MsgSend(
+                from_address=format_address("isthmus", OPERATORS[1]),
+                to_address=format_address("isthmus", OPERATORS[0]),
+                amount=[CoinProto(denom="stake", amount="5")],
+            )
+        ),
+    )
+    codes = []
+    for message in (theft, spend):
+        submit = gov_pb2.MsgSubmitProposal(
+            proposer=format_address("isthmus", OPERATORS[0]),
+            title="theft",
+            initial_deposit=[CoinProto(denom="stake", amount="100")],
+            messages=[message],
+        )
+        result = hub.block(hub.tx(KEYS[0], "/cosmos.gov.v1.MsgSubmitProposal", submit))
+        codes.append(result.tx_results[0].code)
+
+    assert codes == [6, 4]
