@@ -1,0 +1,270 @@
+"""Runs a local network: one child process a node, a broker and a relayer, watched together.
+
+A child that ends takes the network down with its name and the end of its log: a network
+that lost a part must not look healthy.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from chainkit.primitives.errors import OperationFailed
+from isthmus.adapters.rpc_client import HttpRpcTransport
+from isthmus.homes import ChainPlace, NetPlace, NodePlace
+
+Report = Callable[[str], None]
+"""Takes one line for the person who waits."""
+
+PID_FILE = "devnet.pid"
+STOP_TIMEOUT_S = 10.0
+POLL_S = 0.2
+LOG_TAIL_BYTES = 2_000
+_NODE = "import sys; from isthmus.cli.node import main; sys.exit(main())"
+_ISTHMUS = "import sys; from isthmus.cli.main import main; sys.exit(main())"
+
+
+class ChildEnded(OperationFailed):
+    """A process of the network ended by itself."""
+
+    def __init__(self, *, name: str, code: int, log_tail: str) -> None:
+        super().__init__(f"{name} ended with code {code}:\n{log_tail}")
+        self.name = name
+        self.code = code
+
+
+class NotReady(OperationFailed):
+    """What was waited for did not come in time."""
+
+    def __init__(self, *, reason: str, timeout_s: float) -> None:
+        super().__init__(f"gave up after {timeout_s:.0f} s {reason}")
+        self.reason = reason
+
+
+class NotRunning(OperationFailed):
+    """No network runs in that folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """A process to start: its name, command and the file of its output."""
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """What one node says of itself; ``height`` is -1 while it does not answer."""
+
+    name: str
+    height: int
+    peers: int
+    is_catching_up: bool
+
+
+def child_specs(home: Path, place: NetPlace, *, broker: bool) -> tuple[ChildSpec, ...]:
+    """Return the processes of a network in the order in which they start."""
+    logs = home / "logs"
+    found = []
+    if broker:
+        command = (sys.executable, "-c", _ISTHMUS, "broker", "--port", str(place.broker_port))
+        found.append(ChildSpec("broker", command, logs / "broker.log"))
+    for chain in place.chains:
+        for node in chain.nodes:
+            command = (sys.executable, "-c", _NODE, "start", "--home", str(home / node.home))
+            found.append(ChildSpec(node.name, command, logs / f"{node.name}.log"))
+    relayer = home / place.relayer_home
+    command = (sys.executable, "-c", _ISTHMUS, "relay", "--home", str(relayer))
+    found.append(ChildSpec("relayer", command, logs / "relayer.log"))
+    return tuple(found)
+
+
+class Devnet:
+    """The running children. Mutable: it owns the processes. Use as a context manager."""
+
+    def __init__(self, home: Path, children: Sequence[ChildSpec]) -> None:
+        self._home = home
+        self._specs = tuple(children)
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+
+    async def __aenter__(self) -> Self:
+        """Start every child; what started is stopped if one cannot."""
+        (self._home / "logs").mkdir(exist_ok=True)
+        (self._home / PID_FILE).write_text(str(os.getpid()), encoding="ascii")
+        try:
+            for spec in self._specs:
+                await self.start(spec.name)
+        except OSError:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Ask every child to end, the last started first; end by force what does not."""
+        for name in reversed(tuple(self._processes)):
+            await self.stop(name)
+        (self._home / PID_FILE).unlink(missing_ok=True)
+
+    async def start(self, name: str) -> None:
+        """Start one child; its output is added to its log."""
+        spec = next(each for each in self._specs if each.name == name)
+        with spec.log.open("ab") as log:
+            self._processes[name] = await asyncio.create_subprocess_exec(
+                *spec.command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    async def stop(self, name: str, *, force: bool = False) -> None:
+        """End one child; ``force`` is kill -9."""
+        process = self._processes.pop(name)
+        if process.returncode is not None:
+            return
+        process.send_signal(signal.SIGKILL if force else signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    def check(self) -> None:
+        """Refuse to go on if a child ended.
+
+        Raises:
+            ChildEnded: Names it, with the end of its log.
+        """
+        for name, process in self._processes.items():
+            if process.returncode is not None:
+                spec = next(each for each in self._specs if each.name == name)
+                raise ChildEnded(name=name, code=process.returncode, log_tail=_tail(spec.log))
+
+    async def watch(self) -> None:
+        """Wait until a child ends by itself, which is an error.
+
+        Raises:
+            ChildEnded: Names it.
+        """
+        while True:
+            self.check()
+            await asyncio.sleep(POLL_S)
+
+
+class NetReader:
+    """Reads all nodes of a network over public RPC. Mutable: it owns HTTP sessions."""
+
+    def __init__(self, place: NetPlace) -> None:
+        self._place = place
+        self._stack = AsyncExitStack()
+        self._transports: dict[str, HttpRpcTransport] = {}
+
+    async def __aenter__(self) -> Self:
+        """Open a session to each node."""
+        for chain in self._place.chains:
+            for node in chain.nodes:
+                transport = HttpRpcTransport([node.rpc_url])
+                self._transports[node.name] = await self._stack.enter_async_context(transport)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the sessions."""
+        await self._stack.aclose()
+
+    async def call(self, node: NodePlace, method: str, params: Mapping[str, object]) -> object:
+        """Return the result of one call to one node; errors as the transport's."""
+        return await self._transports[node.name].call(method, params)
+
+    async def node_status(self, node: NodePlace) -> NodeStatus:
+        """Return what a node says of itself."""
+        try:
+            status = await self.call(node, "status", {})
+            net = await self.call(node, "net_info", {})
+            answer = msgspec.convert(status, _Status)
+            peers = msgspec.convert(net, _NetInfo, strict=False)
+        except (OperationFailed, msgspec.ValidationError):
+            return NodeStatus(node.name, -1, 0, is_catching_up=True)
+        info = answer.sync_info
+        return NodeStatus(node.name, int(info.latest_block_height), peers.n_peers, info.catching_up)
+
+    async def chain_status(self, chain: ChainPlace) -> tuple[NodeStatus, ...]:
+        """Return what each node of a chain says, in order."""
+        return tuple(await asyncio.gather(*(self.node_status(node) for node in chain.nodes)))
+
+    async def wait_for_height(
+        self,
+        chain: ChainPlace,
+        height: int,
+        *,
+        report: Report,
+        check: Callable[[], None],
+        timeout_s: float,
+    ) -> None:
+        """Wait until every node of ``chain`` is at ``height``.
+
+        Raises:
+            NotReady: It took over ``timeout_s``; the reason names the chain and its height.
+        """
+        deadline = time.monotonic() + timeout_s
+        told = ""
+        while True:
+            check()
+            lowest = min(status.height for status in await self.chain_status(chain))
+            if lowest >= height:
+                return
+            now = "no answer yet" if lowest < 0 else f"now {lowest}"
+            reason = f"waiting for height {height} on {chain.name}, {now}"
+            if reason != told:
+                report(reason)
+                told = reason
+            if time.monotonic() > deadline:
+                raise NotReady(reason=reason, timeout_s=timeout_s)
+            await asyncio.sleep(POLL_S)
+
+
+class _SyncInfo(msgspec.Struct):
+    latest_block_height: str
+    catching_up: bool
+
+
+class _Status(msgspec.Struct):
+    sync_info: _SyncInfo
+
+
+class _NetInfo(msgspec.Struct):
+    n_peers: int
+
+
+def stop_running(home: Path) -> None:
+    """Ask the network of ``home`` to end and wait until it has.
+
+    Raises:
+        NotRunning: None runs there.
+        NotReady: It did not end in time.
+    """
+    try:
+        pid = int((home / PID_FILE).read_text(encoding="ascii"))
+        os.kill(pid, signal.SIGTERM)
+    except (OSError, ValueError) as error:
+        raise NotRunning(f"no network runs in {home}") from error
+    timeout_s = STOP_TIMEOUT_S * 3
+    deadline = time.monotonic() + timeout_s
+    while (home / PID_FILE).exists():
+        if time.monotonic() > deadline:
+            raise NotReady(reason=f"waiting for process {pid} to end", timeout_s=timeout_s)
+        time.sleep(POLL_S)
+
+
+def _tail(log: Path) -> str:
+    """Return the end of a log."""
+    try:
+        return log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+    except OSError:
+        return "(no log)"
