@@ -85,12 +85,15 @@ class FakeConsensus:
     submitted: list = field(default_factory=list)
     proposal: Proposal | None = PROPOSAL
     step: Step = Step.PREVOTE
+    height: int = 5
     initial_height: int = 1
     max_block_bytes: int = 1_000_000
 
     def view(self):
         last = votes_view([0, 1, 2], VoteType.PRECOMMIT, 4, 1)
-        return RoundView(5, 0, self.step, 1, 3, 4, 4, self.proposal, PartSetParts(self.parts), last)
+        return RoundView(
+            self.height, 0, self.step, 1, 3, 4, 4, self.proposal, PartSetParts(self.parts), last
+        )
 
     def votes(self, round_, type_):
         return self.sets.get((round_, type_))
@@ -452,3 +455,13 @@ def test_a_step_that_found_no_room_is_owed():
 
     assert reactor._next_votes(state) == (NewRoundStep(5, 0, Step.PREVOTE, 3, 1),)
     assert not state.owes_step
+
+
+def test_before_its_first_height_a_node_says_nothing_of_itself():
+    """Height 0 is before the first: peers would drop a node that claims to be there."""
+    reactor, consensus, peer = reactor_with_peer(syncing=True)
+    consensus.height = 0
+    reactor.consensus_started()
+    reactor.peer_added(peer)
+
+    assert peer.sent == []

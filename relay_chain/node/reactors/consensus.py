@@ -288,7 +288,7 @@ class ConsensusReactor:
 
     def _next_votes(self, state: PeerState) -> tuple[ConsensusMessage, ...]:
         if state.owes_step:
-            state.owes_step = False
+            state.owes_step = False  # _send sets it again if the peer has no room
             return (step_message(self._consensus.view()),)
         vote = next_vote(self._consensus, self._store, state, self._pick)
         return () if vote is None else (vote,)
@@ -331,8 +331,14 @@ class ConsensusReactor:
         return peer.try_send(_CHANNEL_OF[type(message)], encode_consensus_message(message))
 
     def _send_step(self, peer_id: PeerId) -> None:
-        """Send our step; where the queue is full the vote loop sends it later."""
-        sent = self._try_send(self._peers[peer_id], step_message(self._consensus.view()))
+        """Send our step; where the queue is full the vote loop sends it later.
+
+        Before its first height consensus is nowhere, and a peer would drop us for saying so.
+        """
+        view = self._consensus.view()
+        if view.height < self._consensus.initial_height:
+            return
+        sent = self._try_send(self._peers[peer_id], step_message(view))
         self._states[peer_id].owes_step = not sent
 
     def _broadcast(self, message: ConsensusMessage) -> None:
