@@ -13,8 +13,8 @@ import msgspec
 from chainkit.commitments.database import KeyValueDatabase
 from chainkit.primitives.errors import RuleBroken
 from chainkit.runtime.application import Settings
-from ibc.datagram import APPLICATION as DATAGRAM
-from ibc.ics20_transfer import APPLICATION as TRANSFER
+from ibc.datagram.module import APPLICATION as DATAGRAM
+from ibc.forward.module import APPLICATION as TRANSFER
 from isthmus.adapters.http import RpcServer
 from isthmus.adapters.sqlite import SqliteDatabase
 from light_clients.tendermint import TendermintClient

@@ -1,0 +1,267 @@
+"""One node: stores, executor, consensus, peers, in the order in which they start and stop."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from chainkit.commitments.database import KeyValueDatabase
+from chainkit.formats.tendermint.types import Block, BlockId, Commit, Part, ValidatorSet
+from chainkit.primitives.types import BlockHeight, ChainId
+from relay_chain.node.block_store import BlockStore
+from relay_chain.node.config import NodeConfig
+from relay_chain.node.consensus_shell import ConsensusShell
+from relay_chain.node.event_bus import EventBus
+from relay_chain.node.event_index import EventIndex
+from relay_chain.node.executor import Executor
+from relay_chain.node.genesis import Genesis
+from relay_chain.node.json_forms import JsonObject
+from relay_chain.node.p2p.address import PeerAddress
+from relay_chain.node.p2p.node_info import NodeInfo
+from relay_chain.node.p2p.node_key import NodeKey
+from relay_chain.node.p2p.switch import Switch, SwitchConfig
+from relay_chain.node.ports import Application
+from relay_chain.node.privval import FilePrivateValidator
+from relay_chain.node.reactors.blocksync import BlockSyncReactor
+from relay_chain.node.reactors.consensus import ConsensusReactor
+from relay_chain.node.reactors.evidence import EvidenceReactor
+from relay_chain.node.reactors.mempool import MempoolReactor
+from relay_chain.node.rpc.methods import NodeFacts, RpcMethods
+from relay_chain.node.state_store import StateStore
+from relay_chain.node.wal import WriteAheadLog
+
+VERSION = "0.38.17"
+"""What this node advertises: the CometBFT release whose protocol it speaks."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class NodePaths:
+    """The files of a home folder, by CometBFT's names."""
+
+    home: Path
+
+    @property
+    def config(self) -> Path:
+        """Settings."""
+        return self.home / "config" / "config.toml"
+
+    @property
+    def app(self) -> Path:
+        """Which application, and its settings."""
+        return self.home / "config" / "app.toml"
+
+    @property
+    def genesis(self) -> Path:
+        """Genesis document."""
+        return self.home / "config" / "genesis.json"
+
+    @property
+    def node_key(self) -> Path:
+        """The key that peers know the node by."""
+        return self.home / "config" / "node_key.json"
+
+    @property
+    def validator_key(self) -> Path:
+        """The key that votes."""
+        return self.home / "config" / "priv_validator_key.json"
+
+    @property
+    def data(self) -> Path:
+        """Folder of all that the node writes while it runs."""
+        return self.home / "data"
+
+    @property
+    def validator_state(self) -> Path:
+        """What the key signed last."""
+        return self.data / "priv_validator_state.json"
+
+    @property
+    def wal(self) -> Path:
+        """Consensus write-ahead log."""
+        return self.data / "cs.wal"
+
+
+class _BlockSync:
+    """The executor while blocks are fetched, and the hand-over to consensus."""
+
+    def __init__(self, executor: Executor, done: asyncio.Event) -> None:
+        self._executor = executor
+        self._done = done
+
+    @property
+    def chain_id(self) -> ChainId:
+        return self._executor.chain_id
+
+    def last_height(self) -> BlockHeight:
+        return self._executor.last_height()
+
+    def validators(self) -> ValidatorSet:
+        return self._executor.validators()
+
+    async def apply(
+        self, block: Block, block_id: BlockId, parts: tuple[Part, ...], seen_commit: Commit
+    ) -> None:
+        await self._executor.apply(block, block_id, parts, seen_commit)
+
+    async def caught_up(self, blocks_synced: int) -> None:
+        _log.info("blocksync.caught_up", blocks=blocks_synced)
+        self._done.set()
+
+
+class Node:
+    """Everything of one node but its RPC server. Mutable: it is a process's life.
+
+    Args:
+        paths: The home folder; its ``data`` must exist.
+        config: Settings.
+        genesis: What the chain begins from.
+        node_key: Known to peers.
+        database: Holds blocks, states and the index.
+        application: Over a database of its own.
+    """
+
+    def __init__(
+        self,
+        paths: NodePaths,
+        config: NodeConfig,
+        genesis: Genesis,
+        node_key: NodeKey,
+        database: KeyValueDatabase,
+        application: Application,
+    ) -> None:
+        self.config = config
+        self.bus = EventBus()
+        self.blocks = BlockStore(database)
+        self.states = StateStore(database)
+        self.executor = Executor(
+            application,
+            self.blocks,
+            self.states,
+            EventIndex(database, self.blocks, self.states),
+            self.bus,
+            genesis=genesis,
+            mempool=config.mempool,
+            pruning=config.pruning,
+        )
+        key = (
+            FilePrivateValidator(paths.validator_key, paths.validator_state)
+            if paths.validator_key.exists()
+            else None
+        )
+        self._wal = WriteAheadLog(paths.wal)
+        self.consensus = ConsensusShell(self.executor, key, self._wal, config.timeouts)
+        self._synced = asyncio.Event()
+        syncing = not self._is_alone(key)
+        if not syncing:
+            self._synced.set()
+        self._consensus_reactor = ConsensusReactor(self.consensus, self.blocks, syncing=syncing)
+        self._wire(syncing=syncing, node_key=node_key)
+        self.rpc = RpcMethods(
+            self.executor,
+            self.consensus,
+            NodeFacts(
+                node_id=node_key.id,
+                moniker=config.moniker,
+                network=genesis.chain_id,
+                version=VERSION,
+                channels=self.switch.node_info.channels,
+                listen_addr=str(config.p2p.laddr),
+                rpc_addr=str(config.rpc.laddr),
+                public_key=key.public_key if key else None,
+                address=key.address if key else b"",
+            ),
+            self._peers_json,
+            lambda: not self._synced.is_set(),
+        )
+
+    def _is_alone(self, key: FilePrivateValidator | None) -> bool:
+        validators = self.executor.validators().validators
+        return key is not None and len(validators) == 1 and validators[0].address == key.address
+
+    def _wire(self, *, syncing: bool, node_key: NodeKey) -> None:
+        config, consensus = self.config, self._consensus_reactor
+        block_sync = BlockSyncReactor(
+            self.blocks, _BlockSync(self.executor, self._synced), syncing=syncing
+        )
+        mempool = MempoolReactor(self.executor.mempool, consensus)
+        evidence = EvidenceReactor(self.executor, consensus)
+        reactors = (consensus, block_sync, mempool, evidence)
+        channels = sorted(channel.id for reactor in reactors for channel in reactor.channels)
+        info = NodeInfo(
+            id=node_key.id,
+            listen_address=str(config.p2p.laddr),
+            network=self.executor.chain_id,
+            version=VERSION,
+            channels=bytes(channels),
+            moniker=config.moniker,
+            rpc_address=str(config.rpc.laddr),
+        )
+        peers = tuple(
+            PeerAddress(type(node_key.id)(peer.node_id), peer.host.strip("[]"), peer.port)
+            for peer in config.p2p.persistent_peers
+        )
+        self.switch = Switch(
+            node_key,
+            info,
+            reactors,
+            SwitchConfig(
+                listen_host=config.p2p.laddr.host.strip("[]"),
+                listen_port=config.p2p.laddr.port,
+                persistent_peers=peers,
+                max_inbound_peers=config.p2p.max_num_inbound_peers,
+            ),
+        )
+        self.consensus.announcer = consensus
+        self.executor.on_evidence = evidence.wake
+        self.executor.mempool.on_added = self._on_tx(mempool.wake)
+
+    def _on_tx(self, wake: Callable[[], None]) -> Callable[[], None]:
+        def added() -> None:
+            wake()
+            self.consensus.txs_available()
+
+        return added
+
+    def _peers_json(self) -> tuple[JsonObject, ...]:
+        return tuple(
+            {
+                "node_info": {
+                    "protocol_version": {
+                        "p2p": str(peer.node_info.p2p_version),
+                        "block": str(peer.node_info.block_version),
+                        "app": str(peer.node_info.app_version),
+                    },
+                    "id": peer.id,
+                    "listen_addr": peer.node_info.listen_address,
+                    "network": peer.node_info.network,
+                    "version": peer.node_info.version,
+                    "channels": peer.node_info.channels.hex().upper(),
+                    "moniker": peer.node_info.moniker,
+                    "other": {
+                        "tx_index": peer.node_info.tx_index,
+                        "rpc_address": peer.node_info.rpc_address,
+                    },
+                },
+                "is_outbound": peer.is_outbound,
+                "remote_ip": peer.address.rpartition(":")[0].strip("[]"),
+            }
+            for peer in self.switch.peers()
+        )
+
+    async def run(self) -> None:
+        """Talk to peers, sync, then take part in consensus, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.switch.run())
+                await self._synced.wait()
+                group.create_task(self._take_part())
+        finally:
+            self.consensus.close()
+
+    async def _take_part(self) -> None:
+        self._consensus_reactor.consensus_started()
+        await self.consensus.run()
