@@ -39,6 +39,8 @@ from chainkit.runtime.store import MemoryStore, Overlay, ReadStore
 _CHAIN_ID_KEY = b"a/chain_id"
 _PARAMS_KEY = b"a/params"
 _TIME_PREFIX = b"a/time/"
+_TIME_BYTES = 16
+"""Nanoseconds of the years 1 to 9999 do not fit 8 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ class Application:
         extra: dict[bytes, bytes | None] = {
             _CHAIN_ID_KEY: self._chain_id.encode(),
             _PARAMS_KEY: encode_consensus_params(pending.params),
-            _time_key(pending.height): pending.time.to_bytes(8, "big"),
+            _time_key(pending.height): pending.time.to_bytes(_TIME_BYTES, "big", signed=True),
         }
         if keep and pending.height > keep:
             extra[_time_key(pending.height - keep)] = None
@@ -287,7 +289,8 @@ class Application:
         def store(name: str) -> ReadStore:
             return committed.store(name) if name in committed.trees else MemoryStore()
 
-        time = int.from_bytes(self._database.get(_time_key(version)) or b"", "big")
+        stored = self._database.get(_time_key(version)) or b""
+        time = int.from_bytes(stored, "big", signed=True)
         return self._context(
             Overlay(store), ExecutionMode.QUERY, BlockHeight(version), TimestampNs(time)
         )

@@ -73,7 +73,7 @@ def genesis(window=5):
                     for operator, key in zip(OPERATORS, CONSENSUS_KEYS, strict=True)
                 ],
             },
-            "gov": {"voting_seconds": 3, "min_deposit": [{"denom": "stake", "amount": "100"}]},
+            "gov": {"voting_seconds": 4, "min_deposit": [{"denom": "stake", "amount": "100"}]},
             "slashing": {"params": {"signed_blocks_window": window, "downtime_jail_seconds": 2}},
         }
     )
@@ -255,7 +255,7 @@ def decide(options, *, messages=()):
             )
             result = hub.block(hub.tx(KEYS[n], "/cosmos.gov.v1.MsgVote", vote))
             assert result.tx_results[0].code == 0, result.tx_results[0].log
-    for _ in range(4):
+    for _ in range(5):
         hub.block()
     path = "/cosmos.gov.v1.Query/Proposal"
     request = gov_query_pb2.QueryProposalRequest(proposal_id=1)

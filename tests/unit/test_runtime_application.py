@@ -224,3 +224,44 @@ def test_node_information_is_served_by_query():
     ):
         assert chain.app.query(path, b"", height=BlockHeight(0), prove=False).code == 0
     assert chain.app.query("/nothing", b"", height=BlockHeight(0), prove=False).code == 6
+
+
+def test_another_key_cannot_sign_for_an_account():
+    """Bob's valid signature on Alice's message is refused, though her key is unknown yet."""
+    chain = Chain()
+    message = send_message(PREFIX, Send(ALICE, BOB, (Coin(STAKE, 10),)))
+    tx = build_tx(
+        [message],
+        BOB_KEY,
+        chain_id=CHAIN,
+        account_number=0,
+        sequence=0,
+        fee=(),
+        gas_limit=200_000,
+    )
+    result = chain.block(tx).tx_results[0]
+
+    assert (result.codespace, result.code) == ("sdk", 8)
+    assert chain.balance(ALICE) == 1000
+
+
+def test_a_transaction_is_all_or_nothing():
+    """The first message's transfer and its events go when the second is refused."""
+    chain = Chain()
+    sends = [
+        send_message(PREFIX, Send(ALICE, BOB, (Coin(STAKE, amount),))) for amount in (10, 5000)
+    ]
+    tx = build_tx(
+        sends,
+        ALICE_KEY,
+        chain_id=CHAIN,
+        account_number=0,
+        sequence=0,
+        fee=(),
+        gas_limit=500_000,
+    )
+    result = chain.block(tx).tx_results[0]
+
+    assert result.code == 5
+    assert {event.type for event in result.events} == {"tx"}
+    assert (chain.balance(ALICE), chain.balance(BOB)) == (1000, 1000)
