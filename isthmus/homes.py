@@ -154,6 +154,7 @@ def write_network(
             )
             config = make_config(chain, f"{chain.name}-{index}", mine, peers)
             write_config(mine.home / "config" / "config.toml", config)
+            write_durably(mine.home / "config" / "app.toml", app_toml(chain).encode())
         chains.append(_chain_place(home, chain, keys))
     place = NetPlace(
         chains=tuple(chains),
@@ -266,6 +267,11 @@ def make_config(
         ),
         pruning=PruningConfig(keep_states=chain.keep_states),
     )
+
+
+def app_toml(chain: ChainSpec) -> str:
+    """Return which application a node runs, and its address prefix."""
+    return f"app = {_quoted(chain.kind)}\naddress-prefix = {_quoted(chain.bech32_prefix)}\n"
 
 
 def relayer_toml(spec: NetSpec, place: NetPlace) -> str:

@@ -6,13 +6,10 @@ import pytest
 
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.primitives.types import TimestampNs
-from isthmus.compose import (
-    compose_application,
-    discover_applications,
-    discover_light_clients,
-    read_relayer_settings,
-)
+from isthmus.compose import application_factory, read_app_config
+from isthmus.compose_relayer import read_relayer_settings
 from isthmus.config import NetSpec
+from isthmus.discovery import discover_applications, discover_light_clients
 from isthmus.homes import write_network
 from relay_chain.node.genesis import read_genesis
 
@@ -33,8 +30,10 @@ def test_genesis_starts_the_application(tmp_path, name):
         seeds=[bytes([n]) * 32 for n in range(1, 7)],
     )
     chain = place.chain(name)
-    genesis = read_genesis(tmp_path / chain.nodes[0].home / "config" / "genesis.json")
-    app = compose_application(chain.kind, MemoryDatabase())
+    folder = tmp_path / chain.nodes[0].home / "config"
+    genesis = read_genesis(folder / "genesis.json")
+    config = read_app_config(folder / "app.toml")
+    app = application_factory(config.app)(MemoryDatabase(), config, 0)
     result = app.init_chain(genesis)
 
     keys = {v.public_key for v in genesis.validators}
