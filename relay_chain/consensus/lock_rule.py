@@ -1,10 +1,10 @@
 """What a locked node prevotes, and what opens its lock.
 
 The rule is a value so that the simulator can mix networks: only :class:`KeepLock` runs in
-a node (docs/adr/0004-lock-rule.md). The paper prevotes nil when locked on another block, and CometBFT 0.38
-opens a lock on any later polka, nil too. A nil polka that includes our nil prevote would
-therefore unlock CometBFT's nodes after a decision and let them decide again; so a locked
-node of ours prevotes its locked block, never nil.
+a node (docs/adr/0004-lock-rule.md). The paper prevotes nil when locked on another block,
+and CometBFT 0.38 opens a lock on any later polka, nil too. A nil polka that includes our
+nil prevote would therefore unlock CometBFT's nodes after a decision and let them decide
+again; so a locked node of ours prevotes its locked block, never nil.
 """
 
 from dataclasses import dataclass

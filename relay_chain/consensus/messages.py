@@ -267,8 +267,9 @@ class MakeProposal:
 class ScheduleTimeout:
     """Feed ``TimeoutFired`` of the same fields after ``duration_ns``.
 
-    A later one replaces an earlier one (CometBFT's single ticker) or both may fire:
-    either is correct.
+    All may fire; or, as with CometBFT's single ticker, one of a later (height, round, step)
+    replaces an earlier one. One of an earlier position must never replace a later one: the
+    wait for precommits can begin before the wait for prevotes, and is asked for once.
     """
 
     height: BlockHeight

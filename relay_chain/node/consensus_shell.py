@@ -134,6 +134,7 @@ class ConsensusShell:
         self._from_peers: asyncio.Queue[PeerInput] = asyncio.Queue(MAX_PENDING_INPUTS)
         self._work = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: tuple[int, int, int] = (0, 0, 0)
         self._parts: PartSet | None = None
         self._started_ns = now()
 
@@ -405,6 +406,11 @@ class ConsensusShell:
         self._feed_self(BlockBuilt(effect.height, effect.round, block_id, block))
 
     def _schedule(self, effect: ScheduleTimeout) -> None:
+        position = (effect.height, effect.round, int(effect.step))
+        if position < self._timer_at:
+            # The wait for precommits, asked for once, must not be lost to one for prevotes.
+            return
+        self._timer_at = position
         if self._timer is not None:
             self._timer.cancel()
         fired = TimeoutFired(effect.height, effect.round, effect.step)

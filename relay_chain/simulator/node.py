@@ -99,6 +99,7 @@ class SimNode:
     __slots__ = (
         "_own",
         "_rule",
+        "_ticking",
         "_timeouts",
         "_world",
         "address",
@@ -107,6 +108,7 @@ class SimNode:
         "incarnation",
         "index",
         "machine",
+        "single_ticker",
         "wal_is_behind",
     )
 
@@ -121,6 +123,9 @@ class SimNode:
         self.effects_until_crash = NEVER
         self.wal_is_behind = False
         """A step was taken that the WAL does not have yet."""
+        self.single_ticker = False
+        """Whether a later timeout replaces an earlier one, as in CometBFT."""
+        self._ticking: tuple[int, int, int] = (0, 0, 0)
         self._rule = rule
         self._timeouts = timeouts
         self._world = world
@@ -162,6 +167,7 @@ class SimNode:
         self.machine = None
         self.incarnation += 1
         self.effects_until_crash = NEVER
+        self._ticking = (0, 0, 0)
         self._own.clear()
 
     # --- inputs -------------------------------------------------------------------------
@@ -172,7 +178,14 @@ class SimNode:
         Raises:
             Crashed: The planned crash point was reached.
         """
+        if self.single_ticker:
+            inputs = [input_ for input_ in inputs if not self._was_replaced(input_)]
         self._drain(inputs)
+
+    def _was_replaced(self, input_: Input) -> bool:
+        if not isinstance(input_, TimeoutFired):
+            return False
+        return (input_.height, input_.round, input_.step) != self._ticking
 
     def _drain(self, inputs: Iterable[Input]) -> None:
         outside = deque(inputs)
@@ -235,8 +248,7 @@ class SimNode:
             case BroadcastProposal():
                 self._world.send_proposal(self.index, effect.proposal, effect.block)
             case ScheduleTimeout():
-                fired = TimeoutFired(effect.height, effect.round, effect.step)
-                self._world.schedule(self.index, effect.duration_ns, fired)
+                self._schedule(effect)
             case MakeProposal():
                 block_id, block = self._world.make_block(self.index, effect.height, is_valid=True)
                 self._own.append(BlockBuilt(effect.height, effect.round, block_id, block))
@@ -248,6 +260,15 @@ class SimNode:
                 self._world.count("equivocation reported")
             case Halt():
                 raise AssertionError(f"node {self.index} halted: {effect}")
+
+    def _schedule(self, effect: ScheduleTimeout) -> None:
+        position = (effect.height, effect.round, int(effect.step))
+        if self.single_ticker and position < self._ticking:
+            self._world.count("earlier timeout not scheduled")
+            return
+        self._ticking = position
+        fired = TimeoutFired(effect.height, effect.round, effect.step)
+        self._world.schedule(self.index, effect.duration_ns, fired)
 
     def _sign(self, message: Vote | Proposal) -> None:
         signed = self._world.sign(self.index, message)

@@ -149,6 +149,7 @@ class Simulation:
         for time, fault in self.plan.faults:
             self._push(time, -1, _ANY_INCARNATION, fault)
         for node in self.nodes:
+            node.single_ticker = self.plan.seed % 2 == 1
             self._boot(node)
             offset = self._rng.randint(0, GOSSIP_NS)
             self._push(offset, node.index, _ANY_INCARNATION, Gossip(node.index))

@@ -40,7 +40,7 @@ MUTANTS = [
         "chainkit/runtime/context.py",
         "return self._events.cut(self.event_mark)",
         "return self._events.since(self.event_mark)",
-        APPLICATION,
+        "tests/unit/test_runtime_context.py",
     ),
     Mutant(
         "sender's balance is not compared",

@@ -279,3 +279,20 @@ async def test_a_defect_of_ours_takes_the_switch_down():
         await provoke()
 
     assert caught.group_contains(AssertionError)
+
+
+async def test_a_switch_stops_although_a_connection_swallows_the_cancellation(monkeypatch):
+    """Python 3.11's TaskGroup does so when a child fails at the same moment."""
+    a, _, key_a = make(1)
+    async with running(a):
+        b, _, _ = make(2, persistent_peers=(PeerAddress(key_a.id, "127.0.0.1", a.listen_port),))
+        dialled = asyncio.Event()
+
+        async def swallow(address):
+            dialled.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+        monkeypatch.setattr(b, "_dial", swallow)
+        async with asyncio.timeout(5), running(b):
+            await dialled.wait()

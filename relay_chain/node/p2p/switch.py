@@ -87,6 +87,7 @@ class Switch:
         self._handshakes = 0
         self._bans: dict[PeerId, TimestampNs] = {}
         self._listening = asyncio.Event()
+        self._stopping = False
         self.listen_port = config.listen_port
         self._log = structlog.get_logger().bind(node=node_key.id[:8])
 
@@ -139,6 +140,7 @@ class Switch:
                     group.create_task(self._keep_dialling(address))
                 await asyncio.Event().wait()
             finally:
+                self._stopping = True
                 server.close()
 
     async def _keep_dialling(self, address: PeerAddress) -> None:
@@ -148,6 +150,11 @@ class Switch:
                 await self._wait_gone(address.id)
             started = monotonic_ns()
             await self._dial(address)
+            if self._stopping:
+                # Python 3.11's TaskGroup loses a cancellation that comes together with the
+                # failure of a child, here the connection's end: without this the task that
+                # was cancelled would dial on for ever.
+                return
             if monotonic_ns() - started > REDIAL_LONGEST_NS:
                 back_off = REDIAL_FIRST_NS  # it was connected for a while
             # Jitter keeps two nodes that dial each other from colliding again and again.
