@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 CORES := $(shell nproc 2>/dev/null || echo 2)
 SEEDS ?= 10000
 
-.PHONY: help test lint type docs clients sim mutants proto ci format clean
+.PHONY: help test lint type docs e2e clients sim mutants proto ci format clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ type: $(STAMP) ## mypy --strict
 docs: $(STAMP) ## links, command examples and log events named in the documents exist
 	$(PYTEST) tests/house
 
+e2e: $(STAMP) ## real processes and long tests, one after another (< 15 minutes)
+	$(PYTEST) -v --durations=10 -m "e2e or slow" tests
+
 clients: $(STAMP) ## foreign clients against our endpoints
 	$(PYTEST) tests/clients
 
@@ -55,6 +58,7 @@ ci: ## all of the above that must hold on every commit
 	$(MAKE) lint
 	$(MAKE) type
 	$(MAKE) docs
+	$(MAKE) e2e
 	$(MAKE) clients
 
 clean: ## remove what was built
