@@ -5,7 +5,9 @@ relayer's settings. Everything that others need to find the network is in ``net.
 """
 
 import base64
+import os
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -114,6 +116,13 @@ def free_ports(count: int) -> tuple[int, ...]:
 def derive_accounts(spec: NetSpec) -> tuple[Account, ...]:
     """Return the accounts of a spec, in its order."""
     return tuple(derive_account(each.name, index) for index, each in enumerate(spec.accounts))
+
+
+def create_network(home: Path, spec: NetSpec) -> NetPlace:
+    """Write a new network that starts now, with fresh validator keys; as :func:`write_network`."""
+    total = sum(chain.validators for chain in spec.chains)
+    seeds = [os.urandom(32) for _ in range(total)]
+    return write_network(home, spec, genesis_time=TimestampNs(time.time_ns()), seeds=seeds)
 
 
 def write_network(

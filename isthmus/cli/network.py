@@ -1,7 +1,6 @@
 """``up``, ``down``, ``status``, ``keys`` and the two daemons that ``up`` starts."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import click
 import structlog
 
 from chainkit.primitives.errors import OperationFailed
-from chainkit.primitives.types import TimestampNs
 from isthmus.accounts import DEVELOPMENT_PHRASE
 from isthmus.adapters.broker import BrokerUnavailable, embedded_broker
 from isthmus.cli.output import Output, home_option, json_option
@@ -27,7 +25,7 @@ from isthmus.devnet import (
     child_specs,
     stop_running,
 )
-from isthmus.homes import NET_FILE, NetPlace, read_network, write_network
+from isthmus.homes import NET_FILE, NetPlace, create_network, read_network
 
 READY_HEIGHT = 2
 READY_TIMEOUT_S = 120.0
@@ -38,9 +36,7 @@ def prepare_network(home: Path, spec: NetSpec) -> NetPlace:
     """Return the network of ``home``; made from ``spec`` where there is none."""
     if (home / NET_FILE).exists():
         return read_network(home)
-    total = sum(chain.validators for chain in spec.chains)
-    seeds = [os.urandom(32) for _ in range(total)]
-    return write_network(home, spec, genesis_time=TimestampNs(time.time_ns()), seeds=seeds)
+    return create_network(home, spec)
 
 
 @click.command()

@@ -1,0 +1,278 @@
+"""A network of one's own for a scenario: started, talked to over public RPC, always torn down.
+
+``run_scenario(scenario, spec=..., home=..., say=...)`` gives the scenario a running
+:class:`Network` and ends every child afterwards, also on an error, Ctrl-C or SIGTERM.
+"""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from chainkit.primitives.errors import OperationFailed
+from chainkit.primitives.types import ChainId, ChannelId
+from ibc.ics02_client.port import AnyValue
+from ibc.ics04_channel.types import ChannelState
+from isthmus.adapters.rpc_client import HttpRpcTransport
+from isthmus.compose_relayer import compose_client
+from isthmus.config import NetSpec
+from isthmus.devnet import Devnet, NetReader, NotReady, Report, child_specs
+from isthmus.homes import AccountPlace, ChainPlace, NetPlace, create_network
+from parachains.sdk.relaying import TxOutcome
+from parachains.zone.client import ZoneClient
+from relayer.config import ChainSettings
+
+T = TypeVar("T")
+
+POLL_S = 0.1
+READY_HEIGHT = 2
+DEFAULT_TIMEOUT_S = 120.0
+"""Generous: a scenario states its own, tighter limits on what it measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """An open channel between two chains, by the names of its ends."""
+
+    on_a: ChannelId
+    on_b: ChannelId
+
+
+class Network:
+    """A running network. Mutable: it owns HTTP sessions.
+
+    Attributes:
+        home: Its folder; ``home/logs`` has each process's output.
+        spec: What it was made from.
+        place: What is where.
+        devnet: Its processes: ``start``, ``stop(force=True)``, ``check``.
+        reader: Asks single nodes.
+        say: Tells the person who waits.
+        began_s: ``time.monotonic()`` before anything was written or started.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        spec: NetSpec,
+        place: NetPlace,
+        devnet: Devnet,
+        reader: NetReader,
+        *,
+        say: Report,
+        began_s: float,
+        stack: AsyncExitStack,
+    ) -> None:
+        self.home = home
+        self.spec = spec
+        self.place = place
+        self.devnet = devnet
+        self.reader = reader
+        self.say = say
+        self.began_s = began_s
+        self._stack = stack
+        self._clients: dict[tuple[str, str], ZoneClient] = {}
+
+    def chain(self, name: str) -> ChainPlace:
+        """Return where a chain is."""
+        return self.place.chain(name)
+
+    def account(self, name: str) -> AccountPlace:
+        """Return a funded account."""
+        return next(account for account in self.place.accounts if account.name == name)
+
+    async def client(self, chain: str, account: str = "alice") -> ZoneClient:
+        """Return a client of a chain that signs with an account; asks its nodes in turn."""
+        if (chain, account) not in self._clients:
+            place = self.chain(chain)
+            urls = tuple(node.rpc_url for node in place.nodes)
+            transport = await self._stack.enter_async_context(HttpRpcTransport(urls))
+            settings = ChainSettings(
+                chain_id=ChainId(place.chain_id),
+                rpc_urls=urls,
+                private_key=bytes.fromhex(self.account(account).private_key),
+                address_prefix=place.bech32_prefix,
+                fee_denom=place.denom,
+                gas_price_millionths=0,
+            )
+            self._clients[chain, account] = compose_client(settings, transport)
+        return self._clients[chain, account]
+
+    async def wait_until(
+        self,
+        reason: str | Callable[[], str],
+        look: Callable[[], Awaitable[T | None]],
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> T:
+        """Return what ``look`` finds, once it finds something.
+
+        Args:
+            reason: What is waited for, said when it changes: "waiting for ...".
+            look: Returns None as long as it is not there; a node that does not answer
+                (OperationFailed) counts as None.
+            timeout_s: Limit.
+
+        Raises:
+            NotReady: It took longer.
+            ChildEnded: A process of the network ended by itself.
+        """
+        deadline = time.monotonic() + timeout_s
+        told = ""
+        while True:
+            self.devnet.check()
+            try:
+                found = await look()
+            except OperationFailed:
+                found = None
+            if found is not None:
+                return found
+            now = reason if isinstance(reason, str) else reason()
+            if now != told:
+                self.say(now)
+                told = now
+            if time.monotonic() > deadline:
+                raise NotReady(reason=now, timeout_s=timeout_s)
+            await asyncio.sleep(POLL_S)
+
+    async def wait_for_height(
+        self, chain: str, height: int, *, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> None:
+        """Wait until every node of a chain is at ``height``."""
+        await self.reader.wait_for_height(
+            self.chain(chain), height, report=self.say, check=self.devnet.check, timeout_s=timeout_s
+        )
+
+    async def wait_for_channel(
+        self, a: str, b: str, port: str = "transfer", *, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> Channel:
+        """Return the channel between two chains once both of its ends are open."""
+        seen = ["no channel"]
+
+        async def look() -> Channel | None:
+            seen[0] = f"now {await self._channel_state(a, b, port)}"
+            return await self.find_channel(a, b, port)
+
+        return await self.wait_until(
+            lambda: f"waiting for the relayer to open {a} <-> {b}, {seen[0]}",
+            look,
+            timeout_s=timeout_s,
+        )
+
+    async def find_channel(self, a: str, b: str, port: str = "transfer") -> Channel | None:
+        """Return the channel between two chains whose ends are both open, or None."""
+        client_a, client_b = await self.client(a), await self.client(b)
+        open_on_b = {
+            (channel.channel_id, channel.end.counterparty.channel_id)
+            for connection in await client_b.connections()
+            for channel in await client_b.channels(connection.connection_id)
+            if channel.port_id == port and channel.end.state is ChannelState.OPEN
+        }
+        tracking_b = {
+            hosted.client_id
+            for hosted in await client_a.clients()
+            if client_b.read_client(hosted.state) is not None
+        }
+        for connection in await client_a.connections():
+            if connection.end.client_id not in tracking_b:
+                continue
+            for channel in await client_a.channels(connection.connection_id):
+                other = channel.end.counterparty.channel_id
+                is_open = channel.port_id == port and channel.end.state is ChannelState.OPEN
+                if is_open and (other, channel.channel_id) in open_on_b:
+                    return Channel(channel.channel_id, ChannelId(other))
+        return None
+
+    async def _channel_state(self, a: str, b: str, port: str) -> str:
+        """Return how far the handshakes between two chains are, in a few words."""
+        client_a, client_b = await self.client(a), await self.client(b)
+        tracking_b = [
+            hosted.client_id
+            for hosted in await client_a.clients()
+            if client_b.read_client(hosted.state) is not None
+        ]
+        if not tracking_b:
+            return "no client"
+        for connection in await client_a.connections():
+            if connection.end.client_id not in tracking_b:
+                continue
+            for channel in await client_a.channels(connection.connection_id):
+                if channel.port_id == port:
+                    return f"channel {channel.end.state.name}"
+            return f"connection {connection.end.state.name}"
+        return "clients only"
+
+    async def deliver(
+        self, client: ZoneClient, *messages: AnyValue, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> TxOutcome:
+        """Return what a block made of the messages in one transaction.
+
+        Raises:
+            TxRefused: The node did not take it.
+            NotReady: No block took it in time.
+        """
+        tx = await client.sign(messages)
+        await client.broadcast(tx)
+        return await self.wait_until(
+            f"waiting for a block of {client.chain_id} to take transaction {tx.tx_hash[:8]}",
+            lambda: client.outcome(tx.tx_hash),
+            timeout_s=timeout_s,
+        )
+
+
+Scenario = Callable[[Network], Awaitable[T]]
+
+
+def run_scenario(
+    scenario: Scenario[T], *, spec: NetSpec, home: Path | None, say: Report, name: str
+) -> T:
+    """Return what ``scenario`` makes of a fresh network, which is ended in every case.
+
+    Args:
+        scenario: Called with the network when every node answers and makes blocks.
+        spec: The network.
+        home: Its folder, empty or absent; None for a temporary one, which goes away
+            unless the scenario raised: then its logs are kept and their place is said.
+        say: Takes progress.
+        name: Of the temporary folder.
+
+    Raises:
+        NotReady, ChildEnded: The network did not start or lost a process.
+        FileExistsError: ``home`` holds a network already.
+    """
+    if home is not None:
+        return asyncio.run(_run(scenario, spec, home, say))
+    folder = Path(tempfile.mkdtemp(prefix=f"isthmus-{name}-"))
+    try:
+        result = asyncio.run(_run(scenario, spec, folder, say))
+    except (OperationFailed, OSError):
+        say(f"logs are kept in {folder / 'logs'}")
+        raise
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    return result
+
+
+async def _run(scenario: Scenario[T], spec: NetSpec, home: Path, say: Report) -> T:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    began_s = time.monotonic()
+    place = create_network(home, spec)
+    children = child_specs(home, place, broker=spec.broker.kind == "embedded")
+    say(f"starting {len(children)} processes in {home}")
+    async with AsyncExitStack() as stack:
+        devnet = await stack.enter_async_context(Devnet(home, children))
+        reader = await stack.enter_async_context(NetReader(place))
+        network = Network(home, spec, place, devnet, reader, say=say, began_s=began_s, stack=stack)
+        for chain in place.chains:
+            await network.wait_for_height(chain.name, READY_HEIGHT)
+        return await scenario(network)
