@@ -9,9 +9,6 @@ MAX_MESSAGES_PER_TX = 30
 MAX_PACKETS_PER_CHANNEL = 500
 """Oldest unfinished packets of a channel looked at in one round; the rest wait for the next."""
 
-MAX_REMEMBERED_EVENTS = 10_000
-"""Packets and acknowledgements kept in memory for one path; over it, they are asked for again."""
-
 MAX_DEFERRED = 10_000
 """Actions that failed and wait for another try; over it, the oldest are tried at once."""
 

@@ -4,12 +4,14 @@ The clients and connections of a path are found on the chains, not remembered: a
 counts only if what it keeps is what the chain that it tracks really had at that height.
 """
 
+from dataclasses import dataclass, field
+
 from chainkit.primitives.heights import chain_revision
 from chainkit.primitives.types import ClientId, Sequence
 from ibc.ics03_connection.types import ConnectionState
 from ibc.ics04_channel.types import ChannelState, IdentifiedChannel, Packet
 from parachains.sdk.relaying import ConnectionInfo, HostedClient
-from relayer.limits import MAX_PACKETS_PER_CHANNEL, MAX_REMEMBERED_EVENTS
+from relayer.limits import MAX_PACKETS_PER_CHANNEL
 from relayer.planner import counterpart
 from relayer.ports import ChainClient
 from relayer.views import ClientView, EndView, OutgoingPacket, PathView, Side
@@ -17,18 +19,35 @@ from relayer.views import ClientView, EndView, OutgoingPacket, PathView, Side
 _PROGRESS = {ConnectionState.OPEN: 0, ConnectionState.TRYOPEN: 1, ConnectionState.INIT: 2}
 
 
+EventKey = tuple[Side, str, str, Sequence]
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What one look asked that never changes once it is final. Mutable: a look fills it."""
+
+    packets: dict[EventKey, Packet] = field(default_factory=dict)
+    acknowledgements: dict[EventKey, bytes] = field(default_factory=dict)
+    honest: set[tuple[Side, ClientId, str]] = field(default_factory=set)
+    """Clients whose newest state was found to be the tracked chain's, with its height."""
+
+
 class Observer:
-    """Looks at one path. Mutable: it remembers events, which never change once they are final."""
+    """Looks at one path. Mutable: it remembers what the last look asked.
+
+    What the look before did not ask is forgotten, so that the memory is bounded by what is
+    under way: ``MAX_PACKETS_PER_CHANNEL`` packets of each channel.
+    """
 
     def __init__(self, a: ChainClient, b: ChainClient) -> None:
         self._chains = {Side.A: a, Side.B: b}
-        self._packets: dict[tuple[Side, str, str, Sequence], Packet] = {}
-        self._acknowledgements: dict[tuple[Side, str, str, Sequence], bytes] = {}
-        self._checked: set[tuple[Side, ClientId, str]] = set()
+        self._known = _Memory()
+        self._asked = _Memory()
         self._clients: dict[Side, ClientId] = {}
 
     async def observe(self) -> PathView:
         """Return both ends as they are now."""
+        self._known, self._asked = self._asked, _Memory()
         ends = {side: await self._bare_end(side) for side in Side}
         self._clients = {
             side: end.client.client_id for side, end in ends.items() if end.client is not None
@@ -89,14 +108,11 @@ class Observer:
         if info is None:
             return False
         key = (side, hosted.client_id, str(info.latest_height))
-        if key in self._checked:
-            return True
-        kept = await host.hosted_consensus_state(hosted.client_id, info.latest_height)
-        if kept != await source.consensus_state(info.latest_height):
-            return False
-        if len(self._checked) >= MAX_REMEMBERED_EVENTS:
-            self._checked.clear()
-        self._checked.add(key)
+        if key not in self._known.honest:
+            kept = await host.hosted_consensus_state(hosted.client_id, info.latest_height)
+            if kept != await source.consensus_state(info.latest_height):
+                return False
+        self._asked.honest.add(key)
         return True
 
     async def _candidates(
@@ -161,31 +177,27 @@ class Observer:
         self, side: Side, channel: IdentifiedChannel, sequence: Sequence
     ) -> Packet | None:
         key = (side, str(channel.port_id), str(channel.channel_id), sequence)
-        if key not in self._packets:
+        packet = self._known.packets.get(key)
+        if packet is None:
             packet = await self._chains[side].sent_packet(
                 channel.port_id, channel.channel_id, sequence
             )
-            if packet is None:
-                return None
-            if len(self._packets) >= MAX_REMEMBERED_EVENTS:
-                self._packets.clear()
-            self._packets[key] = packet
-        return self._packets[key]
+        if packet is not None:
+            self._asked.packets[key] = packet
+        return packet
 
     async def _acknowledgement(
         self, side: Side, channel: IdentifiedChannel, sequence: Sequence
     ) -> bytes | None:
         key = (side, str(channel.port_id), str(channel.channel_id), sequence)
-        if key not in self._acknowledgements:
+        written = self._known.acknowledgements.get(key)
+        if written is None:
             written = await self._chains[side].acknowledgement(
                 channel.port_id, channel.channel_id, sequence
             )
-            if written is None:
-                return None
-            if len(self._acknowledgements) >= MAX_REMEMBERED_EVENTS:
-                self._acknowledgements.clear()
-            self._acknowledgements[key] = written
-        return self._acknowledgements[key]
+        if written is not None:
+            self._asked.acknowledgements[key] = written
+        return written
 
 
 def _age_of(hosted: HostedClient) -> tuple[int, str]:
