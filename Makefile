@@ -7,6 +7,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 CORES := $(shell nproc 2>/dev/null || echo 2)
 SEEDS ?= 10000
+MINUTES ?= 60
 
 .PHONY: help test lint type docs e2e clients sim mutants proto ci format clean
 
@@ -42,6 +43,9 @@ clients: $(STAMP) ## foreign clients against our endpoints
 
 sim: $(STAMP) ## the simulator over SEEDS seeds
 	$(BIN)/python -m relay_chain.simulator --seeds $(SEEDS)
+
+soak: $(STAMP) ## a transfer every second for MINUTES; memory must not grow
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 mutants: $(STAMP) ## remove each defence; a test must notice
 	$(BIN)/python -m tests.mutants

@@ -17,8 +17,9 @@ from chainkit.primitives.errors import OperationFailed
 _ROWS_PER_READ = 256
 """Rows fetched at a time by ``iterate``: bounded memory, and writes may go between."""
 
-_CACHE_KIB = 16_384
-"""Page cache of one database (SQLite's default is 2,000 KiB)."""
+_CACHE_KIB = 4_096
+"""Page cache of one database (SQLite's default is 2,000 KiB); what falls out of it is still in
+the kernel's."""
 
 
 class DatabaseInUse(OperationFailed):

@@ -34,8 +34,9 @@ from chainkit.commitments.ics23 import (
 from chainkit.primitives.types import Hash32
 
 EMPTY_HASH = Hash32(hashlib.sha256(b"").digest())
-MAX_LOADED_NODES = 50_000
-"""Nodes that a tree holds in memory between commits before it lets them go."""
+MAX_LOADED_NODES = 10_000
+"""Nodes that a tree holds in memory between commits before it lets them go: about 7 MB, which
+a tree of a busy chain has after minutes, so that its process is then as large as it gets."""
 
 
 class _Walker:
