@@ -9,7 +9,7 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 SEEDS ?= 10000
 MINUTES ?= 60
 
-.PHONY: help test lint type docs e2e clients sim mutants proto ci format clean
+.PHONY: help test lint type docs e2e clients sim soak mutants proto ci format clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
