@@ -152,6 +152,9 @@ class Submission:
     height: BlockHeight
     """The chain's height when it was signed."""
     summary: str
+    data: bytes
+    """The transaction itself, to be handed over again where nothing is known of it."""
+    account_sequence: Sequence
 
 
 class Journal(Protocol):

@@ -1,8 +1,9 @@
 """Transactions on one chain: signed, written down, broadcast, and followed to their end.
 
-The order is law: the journal has the transaction's name before the node has the
-transaction. A relayer that is killed in between finds it in the journal, waits until its
-fate is known, and only then plans again: the same message is not paid for twice.
+The order is law: the journal has the transaction before the node has it. A relayer that
+is killed in between finds it in the journal, hands the same bytes over again (a block can
+hold them once only), waits until its fate is known, and only then plans again: the same
+message is not paid for twice.
 """
 
 import asyncio
@@ -69,9 +70,22 @@ class Submitter:
                 self._journal.settled(submission.tx_hash, code=outcome.code, log=outcome.log)
             elif height > submission.height + TX_LIFETIME_BLOCKS:
                 self._journal.settled(submission.tx_hash, code=LOST, log="in no block")
-            else:
+            elif not await self._hand_over_again(submission):
                 all_known = False
         return all_known
+
+    async def _hand_over_again(self, submission: Submission) -> bool:
+        """Broadcast what perhaps no node has any more; return whether it ended by a refusal."""
+        tx = SignedTx(submission.tx_hash, submission.data, submission.account_sequence)
+        try:
+            await self.chain.broadcast(tx)
+        except AccountSequenceWrong:
+            # Taken by it, in a block that is not indexed yet, or by another: a later look tells.
+            return False
+        except TxRefused as error:
+            self._journal.settled(tx.tx_hash, code=error.code or LOST, log=error.log)
+            return True
+        return False
 
     def _left_over(self) -> tuple[Submission, ...]:
         """Return what an earlier run, or a wait that ended, left without a known fate."""
@@ -106,7 +120,16 @@ class Submitter:
             tx = await self.chain.sign(messages)
             height = (await self.chain.status()).height
             reach("relayer.before_journal")
-            self._journal.submitted(Submission(self.chain.chain_id, tx.tx_hash, height, summary))
+            self._journal.submitted(
+                Submission(
+                    self.chain.chain_id,
+                    tx.tx_hash,
+                    height,
+                    summary,
+                    tx.data,
+                    tx.account_sequence,
+                )
+            )
             reach("relayer.after_journal")
             try:
                 await self.chain.broadcast(tx)

@@ -3,11 +3,12 @@
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import sqlite_utils
 
 from chainkit.primitives.errors import OperationFailed
-from chainkit.primitives.types import BlockHeight, ChainId
+from chainkit.primitives.types import BlockHeight, ChainId, Sequence
 from relayer.ports import Submission
 
 MAX_NOTES = 100_000
@@ -45,6 +46,8 @@ class SqliteJournal:
                     "submitted_at": int,
                     "code": int,
                     "log": str,
+                    "data": bytes,
+                    "account_sequence": int,
                 },
                 pk="tx_hash",
                 if_not_exists=True,
@@ -69,32 +72,36 @@ class SqliteJournal:
         """Keep that this transaction is about to be broadcast."""
         self._write(
             "insert or ignore into submissions"
-            " (tx_hash, chain_id, height, summary, submitted_at) values (?, ?, ?, ?, ?)",
+            " (tx_hash, chain_id, height, summary, submitted_at, data, account_sequence)"
+            " values (?, ?, ?, ?, ?, ?, ?)",
             (
                 submission.tx_hash,
                 submission.chain_id,
                 submission.height,
                 submission.summary,
                 time.time_ns(),
+                submission.data,
+                submission.account_sequence,
             ),
         )
 
     def settled(self, tx_hash: str, *, code: int, log: str) -> None:
         """Keep what came of a transaction."""
         self._write(
-            "update submissions set code = ?, log = ? where tx_hash = ?", (code, log, tx_hash)
+            "update submissions set code = ?, log = ?, data = null where tx_hash = ?",
+            (code, log, tx_hash),
         )
 
     def unsettled(self, chain_id: ChainId) -> tuple[Submission, ...]:
         """Return the transactions on a chain of which nothing is known, oldest first."""
         rows = self._read(
-            "select tx_hash, height, chain_id, summary from submissions"
+            "select tx_hash, height, summary, data, account_sequence from submissions"
             " where chain_id = ? and code is null order by submitted_at",
             (chain_id,),
         )
         return tuple(
-            Submission(ChainId(chain), tx_hash, BlockHeight(height), summary)
-            for tx_hash, height, chain, summary in rows
+            Submission(chain_id, tx_hash, BlockHeight(height), summary, data, Sequence(sequence))
+            for tx_hash, height, summary, data, sequence in rows
         )
 
     def note(self, path: str, event: str, detail: str) -> None:
@@ -129,7 +136,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             raise JournalUnusable(path=self._path, reason=str(error)) from error
 
-    def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[str, int, str, str]]:
+    def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
             return list(self._database.conn.execute(sql, values))
         except sqlite3.Error as error:

@@ -12,6 +12,13 @@ MUTANTS = [
         "tests/unit/test_relayer_submitter.py",
     ),
     Mutant(
+        "relayer-forgets-what-it-was-about-to-send",
+        "relayer/submitter.py",
+        "            elif not await self._hand_over_again(submission):\n",
+        "            else:\n",
+        "tests/unit/test_relayer_submitter.py",
+    ),
+    Mutant(
         "relayer-trusts-a-forged-client",
         "relayer/observer.py",
         "        if kept != await source.consensus_state(info.latest_height):\n",

@@ -24,14 +24,14 @@ def test_the_journal_remembers_after_a_restart(tmp_path) -> None:
     path = tmp_path / "journal.db"
     journal = SqliteJournal(path)
     for number in range(3):
-        journal.submitted(Submission("hub", f"tx{number}", 7, "1 ReceivePacket"))
-    journal.submitted(Submission("zone-a", "other", 3, ""))
+        journal.submitted(Submission("hub", f"tx{number}", 7, "1 ReceivePacket", b"tx", number))
+    journal.submitted(Submission("zone-a", "other", 3, "", b"\x00bytes", 12))
     journal.settled("tx1", code=0, log="")
     journal.note("a-hub", "packet.received", '{"sequence": 1}')
     again = SqliteJournal(path)
 
     assert [s.tx_hash for s in again.unsettled("hub")] == ["tx0", "tx2"]
-    assert again.unsettled("zone-a") == (Submission("zone-a", "other", 3, ""),)
+    assert again.unsettled("zone-a") == (Submission("zone-a", "other", 3, "", b"\x00bytes", 12),)
     assert [(event, detail) for event, _, _, detail in again.notes("packet.received")] == [
         ("packet.received", '{"sequence": 1}')
     ]
