@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import msgspec
@@ -96,6 +97,7 @@ class Devnet:
         self._home = home
         self._specs = tuple(children)
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._mortal: set[str] = set()
 
     async def __aenter__(self) -> Self:
         """Start every child; what started is stopped if one cannot."""
@@ -115,13 +117,39 @@ class Devnet:
             await self.stop(name)
         (self._home / PID_FILE).unlink(missing_ok=True)
 
-    async def start(self, name: str) -> None:
-        """Start one child; its output is added to its log."""
+    async def start(
+        self,
+        name: str,
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        may_end: bool = False,
+    ) -> None:
+        """Start one child; its output is added to its log.
+
+        Args:
+            name: Which.
+            environment: Added to this process's.
+            may_end: Whether its end is no defect: ``wait_for_end`` tells how it ended.
+        """
         spec = next(each for each in self._specs if each.name == name)
+        self._mortal.discard(name)
+        if may_end:
+            self._mortal.add(name)
         with spec.log.open("ab") as log:
             self._processes[name] = await asyncio.create_subprocess_exec(
-                *spec.command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+                *spec.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | environment,
             )
+
+    async def wait_for_end(self, name: str) -> int:
+        """Wait until a child that may end has ended; return its code, -9 after kill -9."""
+        assert name in self._mortal
+        code = await self._processes[name].wait()
+        self._processes.pop(name, None)
+        return code
 
     async def stop(self, name: str, *, force: bool = False) -> None:
         """End one child; ``force`` is kill -9."""
@@ -143,7 +171,7 @@ class Devnet:
             ChildEnded: Names it, with the end of its log.
         """
         for name, process in self._processes.items():
-            if process.returncode is not None:
+            if process.returncode is not None and name not in self._mortal:
                 spec = next(each for each in self._specs if each.name == name)
                 raise ChildEnded(name=name, code=process.returncode, log_tail=_tail(spec.log))
 

@@ -53,6 +53,20 @@ async def test_a_child_can_be_killed_and_started_again(tmp_path):
         net.check()
 
 
+async def test_a_child_that_may_end_tells_how(tmp_path):
+    """An end that a crash demo asked for by the environment is no defect of the network."""
+    code = "import os, signal; os.kill(os.getpid(), int(os.environ['ISTHMUS_SIGNAL']))"
+    spec = child(tmp_path, "node", code)
+    async with Devnet(tmp_path, []) as net, asyncio.timeout(20):
+        net._specs = (spec,)
+        await net.start("node", environment={"ISTHMUS_SIGNAL": "9"}, may_end=True)
+        assert await net.wait_for_end("node") == -9
+        net.check()
+        await net.start("node", environment={"ISTHMUS_SIGNAL": "9"})
+        with pytest.raises(ChildEnded):
+            await net.watch()
+
+
 async def test_waiting_says_for_what(monkeypatch):
     """A wait names the height, the chain and where it is now; it ends with that reason."""
     heights = count(-1)
