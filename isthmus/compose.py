@@ -1,41 +1,40 @@
-"""The only place where cores and adapters are joined: a home folder becomes a node."""
+"""The only place where cores and adapters are joined: a home folder becomes a node or a relayer."""
 
 import asyncio
 import tomllib
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.metadata import entry_points
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Protocol, cast
 
 import msgspec
 
-from chainkit.commitments.database import KeyValueDatabase
-from chainkit.primitives.errors import RuleBroken
-from chainkit.runtime.application import Settings
-from ibc.datagram.module import APPLICATION as DATAGRAM
-from ibc.forward.module import APPLICATION as TRANSFER
+from chainkit.primitives.errors import MalformedMessage
+from chainkit.primitives.types import ChainId, Denom
+from ibc.ics02_client.clients import ALLOW_ALL
+from isthmus.adapters.clock import SystemClock
 from isthmus.adapters.http import RpcServer
+from isthmus.adapters.journal import SqliteJournal
+from isthmus.adapters.mqtt import BlockAnnouncer, MqttBus, PollingBus
+from isthmus.adapters.rpc_client import HttpRpcTransport
 from isthmus.adapters.sqlite import SqliteDatabase
-from light_clients.tendermint import TendermintClient
-from parachains.zone import zone_application
-from relay_chain.app import hub_application
+from isthmus.discovery import (
+    find_chain_kind,
+    find_ibc_applications,
+    find_light_clients,
+    find_node_application,
+    ibc_application_names,
+    light_client_names,
+)
+from isthmus.errors import DamagedFile
+from parachains.sdk.kinds import NodeParts
+from parachains.sdk.users import ChainAccess
 from relay_chain.node.config import read_config
-from relay_chain.node.genesis import read_genesis
-from relay_chain.node.kvstore import KeyValueApplication
+from relay_chain.node.genesis import Genesis, read_genesis
 from relay_chain.node.node import Node, NodePaths
 from relay_chain.node.p2p.node_key import load_or_create_node_key
-from relay_chain.node.ports import Application
-
-_GROUP = "isthmus.applications"
-
-
-class UnknownApplication(RuleBroken):
-    """No application has the name in ``app.toml``."""
-
-    def __init__(self, *, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"app.toml: app: expected one of {', '.join(known)}, got {name!r}")
-        self.name = name
+from relayer import daemon
+from relayer.config import ChainSettings, RelayerSettings, parse_settings
+from relayer.ports import ChainClient
 
 
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,78 +43,83 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     app: str = "hub"
     minimum_gas_prices: str = msgspec.field(default="", name="minimum-gas-prices")
     address_prefix: str = msgspec.field(default="isthmus", name="address-prefix")
+    mqtt_url: str = msgspec.field(default="", name="mqtt-url")
 
 
-class ApplicationFactory(Protocol):
-    """Makes an application over a database."""
-
-    def __call__(
-        self, database: KeyValueDatabase, config: AppConfig, keep_states: int
-    ) -> Application:
-        """Return the application; ``keep_states`` 0 keeps all versions."""
-        ...
-
-
-def _hub(database: KeyValueDatabase, config: AppConfig, keep_states: int) -> Application:
-    return hub_application(
-        database,
-        light_clients=(TendermintClient(),),
-        applications=(TRANSFER, DATAGRAM),
-        address_prefix=config.address_prefix,
-        minimum_gas_prices=config.minimum_gas_prices,
-        settings=Settings(keep_recent=keep_states),
-    )
-
-
-def _zone(database: KeyValueDatabase, config: AppConfig, keep_states: int) -> Application:
-    return zone_application(
-        database,
-        light_clients=(TendermintClient(),),
-        applications=(TRANSFER, DATAGRAM),
-        address_prefix=config.address_prefix,
-        minimum_gas_prices=config.minimum_gas_prices,
-        settings=Settings(keep_recent=keep_states),
-    )
-
-
-def _kvstore(database: KeyValueDatabase, config: AppConfig, keep_states: int) -> Application:
-    del config, keep_states
-    return KeyValueApplication(database)
-
-
-_OURS: Mapping[str, ApplicationFactory] = {"hub": _hub, "zone": _zone, "kvstore": _kvstore}
-
-
-def application_factory(name: str) -> ApplicationFactory:
-    """Return the factory of an application: ours, or one that an entry point names.
-
-    Raises:
-        UnknownApplication: There is none with this name.
-    """
-    if name in _OURS:
-        return _OURS[name]
-    others = {point.name: point.value for point in entry_points(group=_GROUP)}
-    if name not in others:
-        raise UnknownApplication(name=name, known=(*_OURS, *sorted(others)))
-    module, _, attribute = others[name].partition(":")
-    return cast("ApplicationFactory", getattr(import_module(module), attribute))
+# --- nodes ------------------------------------------------------------------------------
 
 
 def read_app_config(path: Path) -> AppConfig:
-    """Return the application's settings; the defaults where there is no file."""
+    """Return the application's settings; the defaults where there is no file.
+
+    Raises:
+        DamagedFile: It is not of its form.
+    """
     if not path.exists():
         return AppConfig()
-    return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), AppConfig)
+    try:
+        return msgspec.convert(read_toml(path), AppConfig)
+    except msgspec.ValidationError as error:
+        raise DamagedFile(path=path, reason=str(error)) from error
+
+
+def read_toml(path: Path) -> Mapping[str, object]:
+    """Return a TOML file's values.
+
+    Raises:
+        DamagedFile: It is not TOML.
+        OSError: It cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DamagedFile(path=path, reason=str(error)) from error
+
+
+def node_parts(config: AppConfig, genesis: Genesis, keep_states: int) -> NodeParts:
+    """Return what the genesis document says that its chain runs.
+
+    Every node must run the same, or states differ. Where genesis is silent it is what this
+    distribution brings, never what happens to be installed beside it.
+
+    Raises:
+        NotInstalled: This machine lacks a light client or an application that the chain runs.
+        MalformedMessage: Genesis names them in another form.
+    """
+    state = genesis.app_state.get("ibc", {})
+    clients = _names(state, "allowed_clients") or light_client_names()
+    return NodeParts(
+        light_clients=find_light_clients([name for name in clients if name != ALLOW_ALL])
+        or find_light_clients(light_client_names()),
+        applications=find_ibc_applications(
+            _names(state, "applications") or ibc_application_names()
+        ),
+        address_prefix=config.address_prefix,
+        minimum_gas_prices=config.minimum_gas_prices,
+        keep_states=keep_states,
+    )
+
+
+def _names(state: object, key: str) -> tuple[str, ...]:
+    found = state.get(key, []) if isinstance(state, Mapping) else None
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise MalformedMessage(f"genesis.app_state.ibc.{key}: expected a list of names")
+    return tuple(found)
 
 
 class ComposedNode:
     """A node with its RPC server and databases. Mutable: it owns the open files."""
 
     def __init__(
-        self, node: Node, server: RpcServer, close: tuple[Callable[[], None], ...]
+        self,
+        node: Node,
+        server: RpcServer,
+        announcer: BlockAnnouncer | None,
+        close: tuple[Callable[[], None], ...],
     ) -> None:
         self.node = node
         self.server = server
+        self._announcer = announcer
         self._close = close
 
     async def run(self) -> None:
@@ -124,14 +128,20 @@ class ComposedNode:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.server.run(endpoint.host, endpoint.port))
+                if self._announcer is not None:
+                    group.create_task(self._announcer.run())
                 group.create_task(self.node.run())
         finally:
             for close in self._close:
                 close()
 
 
-def build_node(home: Path) -> ComposedNode:
+def build_node(home: Path, *, mqtt_url: str = "") -> ComposedNode:
     """Return the node of a home folder; must be called where an event loop runs.
+
+    Args:
+        home: Its folder.
+        mqtt_url: Where it tells of its blocks; empty takes what ``app.toml`` says.
 
     Raises:
         RuleBroken: A file of the home is not of its form.
@@ -141,16 +151,70 @@ def build_node(home: Path) -> ComposedNode:
     paths.data.mkdir(exist_ok=True)
     config = read_config(paths.config)
     app_config = read_app_config(paths.app)
-    factory = application_factory(app_config.app)
+    genesis = read_genesis(paths.genesis)
+    factory = find_node_application(app_config.app)
+    parts = node_parts(app_config, genesis, config.pruning.keep_states)
+    announcer = None
+    if mqtt_url or app_config.mqtt_url:
+        announcer = BlockAnnouncer(mqtt_url or app_config.mqtt_url, genesis.chain_id)
     chain = SqliteDatabase(paths.data / "chain.db")
     state = SqliteDatabase(paths.data / "application.db")
-    application = factory(state, app_config, config.pruning.keep_states)
-    node = Node(
-        paths,
-        config,
-        read_genesis(paths.genesis),
-        load_or_create_node_key(paths.node_key),
-        chain,
-        application,
+    node_key = load_or_create_node_key(paths.node_key)
+    node = Node(paths, config, genesis, node_key, chain, factory(state, parts))
+    if announcer is not None:
+        node.bus.listen(announcer.published)
+    server = RpcServer(node.rpc.routes(), node.bus)
+    return ComposedNode(node, server, announcer, (chain.close, state.close))
+
+
+# --- the relayer ------------------------------------------------------------------------
+
+
+def access_of(chain: ChainSettings) -> ChainAccess:
+    """Return a chain's account as the chain's kind takes it."""
+    return ChainAccess(
+        chain_id=chain.chain_id,
+        private_key=chain.private_key,
+        address_prefix=chain.address_prefix,
+        fee_denom=Denom(chain.fee_denom),
+        gas_price_millionths=chain.gas_price_millionths,
     )
-    return ComposedNode(node, RpcServer(node.rpc.routes(), node.bus), (chain.close, state.close))
+
+
+def compose_client(chain: ChainSettings, transport: HttpRpcTransport) -> ChainClient:
+    """Return the relayer's client of a chain, made by the chain's kind.
+
+    Raises:
+        NotInstalled: Its kind is not.
+    """
+    return find_chain_kind(chain.kind).client(access_of(chain), transport)
+
+
+def read_relayer_settings(home: Path) -> RelayerSettings:
+    """Return the settings in ``home/relayer.toml``.
+
+    Raises:
+        WrongSetting: One is missing or wrong.
+        DamagedFile: The file is not TOML.
+        OSError: It cannot be read.
+    """
+    return parse_settings(read_toml(home / "relayer.toml"))
+
+
+async def run_relayer(home: Path, settings: RelayerSettings) -> None:
+    """Relay until cancelled; the journal is ``home/journal.db``."""
+    bus = MqttBus(settings.mqtt_url) if settings.mqtt_url else PollingBus()
+    journal = SqliteJournal(home / "journal.db")
+    try:
+        async with AsyncExitStack() as stack:
+            chains: dict[ChainId, ChainClient] = {}
+            for chain in settings.chains:
+                transport = await stack.enter_async_context(HttpRpcTransport(chain.rpc_urls))
+                chains[chain.chain_id] = compose_client(chain, transport)
+            adapters = daemon.Adapters(chains, journal, bus, SystemClock())
+            async with asyncio.TaskGroup() as group:
+                if isinstance(bus, MqttBus):
+                    group.create_task(bus.run())
+                group.create_task(daemon.run(settings, adapters))
+    finally:
+        journal.close()

@@ -13,6 +13,7 @@ import msgspec
 
 from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.limits import MAX_CHAIN_ID_BYTES
+from isthmus.discovery import chain_kind_names
 
 MAX_SPEC_BYTES = 262_144
 MAX_CHAINS = 64
@@ -47,7 +48,8 @@ class ChainSpec(_Table, frozen=True):
     """One ``[[chains]]``; times in milliseconds."""
 
     name: Name
-    kind: Literal["hub", "zone"] = "zone"
+    kind: Name = "zone"
+    """One of the installed kinds."""
     chain_id: ChainIdText = ""
     """``name-1`` where it is left out, so that its IBC revision is 1."""
     validators: Annotated[int, msgspec.Meta(ge=1, le=MAX_VALIDATORS)] = 1
@@ -57,6 +59,8 @@ class ChainSpec(_Table, frozen=True):
     timeout_commit_ms: Milliseconds = 500
     keep_states: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Recent states that a node keeps; 0 keeps all."""
+    genesis: dict[str, object] = {}
+    """Parts of the genesis state that differ from the kind's, by module."""
 
     @property
     def id(self) -> str:
@@ -173,6 +177,7 @@ def _located(message: str) -> BadSpec:
 
 
 def _check_chains(spec: NetSpec) -> None:
+    kinds = chain_kind_names()
     if not 1 <= len(spec.chains) <= MAX_CHAINS:
         raise BadSpec(path="chains", expected=f"expected 1 to {MAX_CHAINS} chains")
     names: set[str] = set()
@@ -186,6 +191,11 @@ def _check_chains(spec: NetSpec) -> None:
             raise BadSpec(
                 path=f"chains[{index}].chain_id",
                 expected=f"expected a new id of at most {MAX_CHAIN_ID_BYTES} characters",
+            )
+        if chain.kind not in kinds:
+            raise BadSpec(
+                path=f"chains[{index}].kind",
+                expected=f"expected one of {', '.join(kinds)}, got {chain.kind}",
             )
         names.add(chain.name)
         ids.add(chain.id)

@@ -4,40 +4,25 @@
 relayer's settings. Everything that others need to find the network is in ``net.json``.
 """
 
-import base64
 import os
 import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from chainkit.primitives.types import ChainId, DurationNs, TimestampNs, VotingPower
-from chainkit.sigverify.ed25519 import public_key_from_seed
+from chainkit.primitives.types import ChainId, Denom, TimestampNs
 from isthmus.accounts import Account, derive_account
 from isthmus.config import ChainSpec, NetSpec
-from relay_chain.app.staking import POWER_REDUCTION
-from relay_chain.consensus.messages import Timeouts
-from relay_chain.node.config import (
-    Endpoint,
-    NodeConfig,
-    P2pConfig,
-    PeerAddress,
-    PruningConfig,
-    RpcConfig,
-    write_config,
-)
+from isthmus.discovery import find_chain_kind, ibc_application_names, light_client_names
+from isthmus.errors import DamagedFile, NoNetwork
+from parachains.sdk.kinds import ChainPlan, WrittenNode
 from relay_chain.node.files import write_durably
-from relay_chain.node.genesis import Genesis, GenesisValidator, write_genesis
-from relay_chain.node.p2p.node_key import load_or_create_node_key
-from relay_chain.node.privval import write_empty_state, write_private_key
 
 LOOPBACK = "127.0.0.1"
 NET_FILE = "net.json"
-GENESIS_POWER = VotingPower(10)
 FIRST_OPERATOR_INDEX = 1_000
 """Operators' accounts have the phrase's indices from here, apart from the users'."""
 
@@ -89,15 +74,6 @@ class NetPlace(msgspec.Struct, frozen=True):
         return next(chain for chain in self.chains if chain.name == name)
 
 
-@dataclass(frozen=True, slots=True)
-class _NodeKeys:
-    home: Path
-    node_id: str
-    public_key: bytes
-    p2p_port: int
-    rpc_port: int
-
-
 def free_ports(count: int) -> tuple[int, ...]:
     """Return different ports that nobody listens on now.
 
@@ -146,30 +122,25 @@ def write_network(
         raise FileExistsError(f"{home} has a network already")
     accounts = derive_accounts(spec)
     ports = iter(free_ports(2 * total + 1))
+    broker_port = next(ports)
     secrets = iter(seeds)
     chains = []
     for chain in spec.chains:
-        keys = tuple(
-            _write_keys(home / chain.name / f"node{index}", next(secrets), next(ports), next(ports))
-            for index in range(chain.validators)
+        plan = chain_plan(
+            spec,
+            chain,
+            accounts,
+            genesis_time=genesis_time,
+            seeds=tuple(next(secrets) for _ in range(chain.validators)),
+            mqtt_url=broker_url(spec, broker_port),
         )
-        genesis = make_genesis(spec, chain, keys, accounts, genesis_time)
-        for index, mine in enumerate(keys):
-            write_genesis(mine.home / "config" / "genesis.json", genesis)
-            peers = tuple(
-                PeerAddress(other.node_id, LOOPBACK, other.p2p_port)
-                for other in keys
-                if other is not mine
-            )
-            config = make_config(chain, f"{chain.name}-{index}", mine, peers)
-            write_config(mine.home / "config" / "config.toml", config)
-            write_durably(mine.home / "config" / "app.toml", app_toml(chain).encode())
-        chains.append(_chain_place(home, chain, keys))
+        nodes = find_chain_kind(chain.kind).write_chain(home / chain.name, plan, ports)
+        chains.append(_chain_place(home, chain, nodes))
     place = NetPlace(
         chains=tuple(chains),
         accounts=tuple(_account_place(spec, account) for account in accounts),
         relayer_home="relayer",
-        broker_port=next(ports),
+        broker_port=broker_port,
     )
     (home / "relayer").mkdir(exist_ok=True)
     write_durably(home / "relayer" / "relayer.toml", relayer_toml(spec, place).encode(), mode=0o600)
@@ -182,121 +153,76 @@ def read_network(home: Path) -> NetPlace:
     """Return what ``net.json`` says.
 
     Raises:
-        OSError: There is no network in ``home``.
-        msgspec.DecodeError: The file is damaged.
+        NoNetwork: There is none in ``home``.
+        DamagedFile: The file is not of its form.
+        OSError: The file cannot be read.
     """
-    return msgspec.json.decode((home / NET_FILE).read_bytes(), type=NetPlace)
+    try:
+        data = (home / NET_FILE).read_bytes()
+    except FileNotFoundError as error:
+        raise NoNetwork(home=home) from error
+    try:
+        return msgspec.json.decode(data, type=NetPlace)
+    except msgspec.DecodeError as error:
+        raise DamagedFile(path=home / NET_FILE, reason=str(error)) from error
 
 
-def _write_keys(home: Path, seed: bytes, p2p_port: int, rpc_port: int) -> _NodeKeys:
-    for folder in ("config", "data"):
-        (home / folder).mkdir(parents=True)
-    write_private_key(home / "config" / "priv_validator_key.json", seed)
-    write_empty_state(home / "data" / "priv_validator_state.json")
-    node_key = load_or_create_node_key(home / "config" / "node_key.json")
-    return _NodeKeys(home, node_key.id, public_key_from_seed(seed), p2p_port, rpc_port)
+def broker_url(spec: NetSpec, port: int) -> str:
+    """Return where the network's broker is; empty where there is none."""
+    urls = {"embedded": f"mqtt://{LOOPBACK}:{port}", "external": spec.broker.url, "none": ""}
+    return urls[spec.broker.kind]
 
 
-def make_genesis(
+def chain_plan(
     spec: NetSpec,
     chain: ChainSpec,
-    keys: Sequence[_NodeKeys],
     accounts: Sequence[Account],
+    *,
     genesis_time: TimestampNs,
-) -> Genesis:
-    """Return the first state of a chain: its validators and funded accounts, no channels."""
-    funded = [
-        (account.bech32(chain.bech32_prefix), each.balance)
-        for account, each in zip(accounts, spec.accounts, strict=True)
-        if not each.chains or chain.name in each.chains
-    ]
-    return Genesis(
+    seeds: tuple[bytes, ...],
+    mqtt_url: str,
+) -> ChainPlan:
+    """Return what a chain's kind is told to write."""
+    return ChainPlan(
+        name=chain.name,
         chain_id=ChainId(chain.id),
+        denom=Denom(chain.denom),
+        address_prefix=chain.bech32_prefix,
+        timeout_propose_ms=chain.timeout_propose_ms,
+        timeout_commit_ms=chain.timeout_commit_ms,
+        keep_states=chain.keep_states,
         genesis_time=genesis_time,
-        validators=tuple(
-            GenesisValidator(key.public_key, GENESIS_POWER, f"{chain.name}-{index}")
-            for index, key in enumerate(keys)
+        seeds=seeds,
+        operators=tuple(
+            derive_account(f"{chain.name}-{index}", FIRST_OPERATOR_INDEX + index).address
+            for index in range(chain.validators)
         ),
-        app_state={
-            **_validators_of(chain, keys),
-            "auth": {"accounts": [{"address": address} for address, _ in funded]},
-            "bank": {
-                "balances": [
-                    {
-                        "address": address,
-                        "coins": [{"denom": chain.denom, "amount": str(balance)}],
-                    }
-                    for address, balance in funded
-                ]
-            },
-        },
+        funded=tuple(
+            (account.address, each.balance)
+            for account, each in zip(accounts, spec.accounts, strict=True)
+            if not each.chains or chain.name in each.chains
+        ),
+        light_clients=light_client_names(),
+        applications=ibc_application_names(),
+        genesis=chain.genesis,
+        mqtt_url=mqtt_url,
     )
-
-
-def _validators_of(chain: ChainSpec, keys: Sequence[_NodeKeys]) -> dict[str, object]:
-    """Return the staking state of a hub; a zone takes the validators of the document."""
-    if chain.kind != "hub":
-        return {}
-    operators = [
-        derive_account(f"{chain.name}-{index}", FIRST_OPERATOR_INDEX + index)
-        for index in range(len(keys))
-    ]
-    return {
-        "staking": {
-            "params": {"bond_denom": chain.denom},
-            "validators": [
-                {
-                    "operator_address": operator.bech32(chain.bech32_prefix),
-                    "pub_key": base64.b64encode(key.public_key).decode(),
-                    "tokens": str(GENESIS_POWER * POWER_REDUCTION),
-                    "moniker": operator.name,
-                }
-                for operator, key in zip(operators, keys, strict=True)
-            ],
-        }
-    }
-
-
-def make_config(
-    chain: ChainSpec, moniker: str, keys: _NodeKeys, peers: tuple[PeerAddress, ...]
-) -> NodeConfig:
-    """Return a node's settings: loopback only, its peers by id."""
-    return NodeConfig(
-        moniker=moniker,
-        rpc=RpcConfig(laddr=Endpoint(LOOPBACK, keys.rpc_port)),
-        p2p=P2pConfig(
-            laddr=Endpoint(LOOPBACK, keys.p2p_port),
-            persistent_peers=peers,
-            addr_book_strict=False,
-            allow_duplicate_ip=True,
-        ),
-        timeouts=Timeouts(
-            propose_ns=DurationNs(chain.timeout_propose_ms * 1_000_000),
-            commit_ns=DurationNs(chain.timeout_commit_ms * 1_000_000),
-        ),
-        pruning=PruningConfig(keep_states=chain.keep_states),
-    )
-
-
-def app_toml(chain: ChainSpec) -> str:
-    """Return which application a node runs, and its address prefix."""
-    return f"app = {_quoted(chain.kind)}\naddress-prefix = {_quoted(chain.bech32_prefix)}\n"
 
 
 def relayer_toml(spec: NetSpec, place: NetPlace) -> str:
     """Return the relayer's settings; the key is that of the account ``relayer``."""
     keys = [account.private_key for account in place.accounts if account.name == "relayer"]
-    lines: list[str] = []
-    if spec.broker.kind == "external":
-        lines.append(f"mqtt_url = {_quoted(spec.broker.url)}")
-    elif spec.broker.kind == "embedded":
-        lines.append(f"mqtt_url = {_quoted(f'mqtt://{LOOPBACK}:{place.broker_port}')}")
+    lines = [f"poll_ms = {spec.relayer.poll_ms}"]
+    mqtt_url = broker_url(spec, place.broker_port)
+    if mqtt_url:
+        lines.append(f"mqtt_url = {_quoted(mqtt_url)}")
     for chain in place.chains if keys else ():
         urls = ", ".join(_quoted(node.rpc_url) for node in chain.nodes)
         lines += [
             "",
             "[[chains]]",
             f"id = {_quoted(chain.chain_id)}",
+            f"kind = {_quoted(chain.kind)}",
             f"rpc = [{urls}]",
             f"private_key = {_quoted(keys[0])}",
             f"address_prefix = {_quoted(chain.bech32_prefix)}",
@@ -318,7 +244,7 @@ def relayer_toml(spec: NetSpec, place: NetPlace) -> str:
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
-def _chain_place(home: Path, chain: ChainSpec, keys: Sequence[_NodeKeys]) -> ChainPlace:
+def _chain_place(home: Path, chain: ChainSpec, nodes: Sequence[WrittenNode]) -> ChainPlace:
     return ChainPlace(
         name=chain.name,
         kind=chain.kind,
@@ -327,13 +253,13 @@ def _chain_place(home: Path, chain: ChainSpec, keys: Sequence[_NodeKeys]) -> Cha
         bech32_prefix=chain.bech32_prefix,
         nodes=tuple(
             NodePlace(
-                name=f"{chain.name}-{index}",
-                home=str(key.home.relative_to(home)),
-                node_id=key.node_id,
-                p2p_port=key.p2p_port,
-                rpc_port=key.rpc_port,
+                name=node.name,
+                home=str(node.home.relative_to(home)),
+                node_id=node.node_id,
+                p2p_port=node.p2p_port,
+                rpc_port=node.rpc_port,
             )
-            for index, key in enumerate(keys)
+            for node in nodes
         ),
     )
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from chainkit.primitives.types import ChainId, DurationNs, PortId
 from ibc.ics04_channel.types import Order
+from relayer.limits import POLL_INTERVAL_NS
 from relayer.views import PathSpec, WantedChannel
 
+DEFAULT_KIND = "zone"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
@@ -29,7 +31,7 @@ class ChainSettings:
     address_prefix: str
     fee_denom: str
     gas_price_millionths: int
-    kind: str = "tendermint"
+    kind: str = DEFAULT_KIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class RelayerSettings:
     paths: tuple[PathSpec, ...]
     trusting_period_ns: DurationNs | None
     mqtt_url: str | None
+    poll_interval_ns: DurationNs = POLL_INTERVAL_NS
 
 
 def parse_settings(values: object) -> RelayerSettings:
@@ -70,6 +73,7 @@ def parse_settings(values: object) -> RelayerSettings:
         paths=paths,
         trusting_period_ns=None if trusting is None else DurationNs(trusting * 10**9),
         mqtt_url=_text(document, "mqtt_url", "") if "mqtt_url" in document else None,
+        poll_interval_ns=_poll_interval(document.get("poll_ms")),
     )
 
 
@@ -91,7 +95,7 @@ def _chain(entry: object, where: str) -> ChainSettings:
         address_prefix=_text(table, "address_prefix", where),
         fee_denom=_text(table, "fee_denom", where),
         gas_price_millionths=price,
-        kind=_text(table, "kind", where) if "kind" in table else "tendermint",
+        kind=_text(table, "kind", where) if "kind" in table else DEFAULT_KIND,
     )
 
 
@@ -126,6 +130,14 @@ def _channel(entry: object, where: str) -> WantedChannel:
         version=_text(table, "version", where),
         ordering=Order.ORDERED if ordering == "ordered" else Order.UNORDERED,
     )
+
+
+def _poll_interval(value: object) -> DurationNs:
+    if value is None:
+        return POLL_INTERVAL_NS
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise WrongSetting(setting="poll_ms", expected="whole milliseconds above 0")
+    return DurationNs(value * 10**6)
 
 
 def _table(value: object, where: str) -> dict[str, object]:

@@ -40,6 +40,7 @@ def workers(settings: RelayerSettings, adapters: Adapters) -> tuple[PathWorker, 
             bus=adapters.bus,
             clock=adapters.clock,
             trusting_period_ns=settings.trusting_period_ns,
+            poll_interval_ns=settings.poll_interval_ns,
         )
         for path in settings.paths
     )

@@ -48,6 +48,7 @@ class PathWorker:
         bus: Bus,
         clock: Clock,
         trusting_period_ns: DurationNs | None = None,
+        poll_interval_ns: DurationNs = POLL_INTERVAL_NS,
     ) -> None:
         self._spec = spec
         self._sides = {Side.A: a, Side.B: b}
@@ -56,6 +57,7 @@ class PathWorker:
         self._bus = bus
         self._clock = clock
         self._trusting_period_ns = trusting_period_ns
+        self._poll_interval_ns = poll_interval_ns
         self._backoff = Backoff()
         self._idle_at: tuple[BlockHeight, ...] | None = None
         self._log = log.bind(path=spec.name)
@@ -65,7 +67,7 @@ class PathWorker:
         while True:
             did_something = await self.round()
             if not did_something:
-                await self._bus.wait(POLL_INTERVAL_NS)
+                await self._bus.wait(self._poll_interval_ns)
 
     async def round(self) -> bool:
         """Do one round; return whether anything was submitted."""

@@ -356,7 +356,7 @@ class ZoneClient:
             "packet_sequence": str(sequence),
         }
         async for _, found in self._rpc.search("send_packet", attributes):
-            return _packet_of(found)
+            return packet_of_event(found)
         return None
 
     async def acknowledgement(
@@ -477,7 +477,12 @@ def _connection_of(connection: connection_pb2.IdentifiedConnection) -> Connectio
     return ConnectionInfo(ConnectionId(connection.id), end)
 
 
-def _packet_of(attributes: dict[str, str]) -> Packet:
+def packet_of_event(attributes: dict[str, str]) -> Packet:
+    """Return the packet whose sending or receiving an event tells.
+
+    Raises:
+        MalformedMessage: The event lacks a part of it.
+    """
     try:
         return Packet(
             sequence=Sequence(int(attributes["packet_sequence"])),

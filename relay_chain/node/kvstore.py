@@ -87,3 +87,9 @@ class KeyValueApplication:
         value = self._database.get(_VALUE + data)
         log = "does not exist" if value is None else "exists"
         return QueryResult(log=log, key=data, value=value or b"", height=self._height)
+
+
+def application(database: KeyValueDatabase, parts: object) -> KeyValueApplication:
+    """Return the application over ``database``; it has no parts to be told of."""
+    del parts
+    return KeyValueApplication(database)

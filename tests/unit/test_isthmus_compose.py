@@ -6,18 +6,11 @@ import pytest
 
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.primitives.types import TimestampNs
-from isthmus.compose import application_factory, read_app_config
-from isthmus.compose_relayer import read_relayer_settings
+from isthmus.compose import node_parts, read_app_config, read_relayer_settings
 from isthmus.config import NetSpec
-from isthmus.discovery import discover_applications, discover_light_clients
+from isthmus.discovery import find_node_application
 from isthmus.homes import write_network
 from relay_chain.node.genesis import read_genesis
-
-
-def test_discovery():
-    """A folder is found without being named anywhere."""
-    assert "07-tendermint" in [client.client_type for client in discover_light_clients()]
-    assert {"forward", "datagram", "ics20_transfer"} <= set(discover_applications())
 
 
 @pytest.mark.parametrize("name", ["hub", "zone-a"])
@@ -33,7 +26,8 @@ def test_genesis_starts_the_application(tmp_path, name):
     folder = tmp_path / chain.nodes[0].home / "config"
     genesis = read_genesis(folder / "genesis.json")
     config = read_app_config(folder / "app.toml")
-    app = application_factory(config.app)(MemoryDatabase(), config, 0)
+    parts = node_parts(config, genesis, 0)
+    app = find_node_application(config.app)(MemoryDatabase(), parts)
     result = app.init_chain(genesis)
 
     keys = {v.public_key for v in genesis.validators}

@@ -1,0 +1,88 @@
+"""What a Tendermint chain's events tell of packets: one step each, and what it led to."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from chainkit.primitives.errors import MalformedMessage
+from chainkit.primitives.types import BlockHeight, ChannelId, PortId, Sequence, TimestampNs
+from parachains.sdk.users import PacketEvent, PacketKey, PacketStep
+from parachains.zone.client import packet_of_event
+from parachains.zone.rpc import hex_attribute
+
+STEPS: Mapping[str, PacketStep] = {
+    "send_packet": PacketStep.SENT,
+    "recv_packet": PacketStep.RECEIVED,
+    "write_acknowledgement": PacketStep.ANSWERED,
+    "acknowledge_packet": PacketStep.ACKNOWLEDGED,
+    "timeout_packet": PacketStep.TIMED_OUT,
+}
+"""ibc-go's events of packets."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event of a packet, read as far as every step has it."""
+
+    step: PacketStep
+    key: PacketKey
+    destination: tuple[str, str]
+    message: str
+    """Which message of the transaction emitted it; empty for a block's own."""
+    attributes: Mapping[str, str]
+
+
+def read_events(events: Iterable[tuple[str, Mapping[str, str]]]) -> tuple[LoggedEvent, ...]:
+    """Return the events of packets among ``events``, in their order.
+
+    Raises:
+        MalformedMessage: One lacks what names its packet.
+    """
+    return tuple(
+        LoggedEvent(
+            STEPS[kind],
+            _key_of(attributes),
+            (attributes["packet_dst_port"], attributes["packet_dst_channel"]),
+            attributes.get("msg_index", ""),
+            attributes,
+        )
+        for kind, attributes in events
+        if kind in STEPS
+    )
+
+
+def _key_of(attributes: Mapping[str, str]) -> PacketKey:
+    try:
+        return PacketKey(
+            PortId(attributes["packet_src_port"]),
+            ChannelId(attributes["packet_src_channel"]),
+            Sequence(int(attributes["packet_sequence"])),
+        )
+    except (KeyError, ValueError) as error:
+        raise MalformedMessage("event of a packet does not name it") from error
+
+
+def packet_event(
+    event: LoggedEvent,
+    beside: Iterable[LoggedEvent],
+    height: BlockHeight,
+    time: TimestampNs,
+    tx_hash: str,
+) -> PacketEvent:
+    """Return a step with its place; ``beside`` are all events of the same transaction."""
+    has_all = event.step in {PacketStep.SENT, PacketStep.RECEIVED}
+    answered = event.step is PacketStep.ANSWERED
+    return PacketEvent(
+        step=event.step,
+        height=height,
+        time=time,
+        tx_hash=tx_hash,
+        packet=packet_of_event(dict(event.attributes)) if has_all else None,
+        acknowledgement=hex_attribute(event.attributes, "packet_ack_hex") if answered else b"",
+        caused=tuple(
+            other.key
+            for other in beside
+            if event.step is not PacketStep.SENT
+            and other.step is PacketStep.SENT
+            and other.message == event.message
+        ),
+    )
