@@ -1,7 +1,5 @@
 """Which clauses of the algorithm hold now, and what they make the node do."""
 
-from collections.abc import Iterator
-
 from chainkit.formats.tendermint.types import NIL_BLOCK_ID, BlockId, Proposal, Vote, VoteType
 from chainkit.formats.tendermint.validator_set import proposer
 from chainkit.primitives.types import DurationNs, Round, TimestampNs
@@ -42,15 +40,15 @@ from relay_chain.consensus.round import (
 BLOCK_TIME_IOTA_NS = 1_000_000
 """A vote is at least this much later than the block it is about (CometBFT ``voteTime``)."""
 
+# Members of an enum are looked up slowly, and every vote asks for these.
+_NEW_ROUND = Step.NEW_ROUND
+_PROPOSE = Step.PROPOSE
+
 
 def advance(turn: Turn) -> None:
     """Feed the clauses whose thresholds hold until none changes anything."""
-    while not _commits(turn):
-        for event in _events(turn):
-            if feed(turn, event):
-                break
-        else:
-            return
+    while not _commits(turn) and _try_clauses(turn):
+        pass
 
 
 def _commits(turn: Turn) -> bool:
@@ -81,52 +79,58 @@ def _commits(turn: Turn) -> bool:
     return True
 
 
-def _events(turn: Turn) -> Iterator[RoundEvent]:
-    """Yield the clauses whose vote counts hold now, in the order they are tried."""
+def _try_clauses(turn: Turn) -> bool:
+    """Feed the clauses whose vote counts hold, in order; return whether one was let through.
+
+    The marks of "for the first time" are asked here too: most votes come after them.
+    """
     rounds, votes = turn.rounds, turn.votes
-    here = rounds.round
-    if len(votes.rounds) > 1 or here not in votes.rounds:
-        yield from _events_of_other_rounds(turn)
-    if rounds.step is Step.NEW_ROUND or rounds.step is Step.PROPOSE:
-        offer = _offer(turn)
-        if offer is not None:
-            yield ProposalSeen(here, offer)
+    here, step = rounds.round, rounds.step
     present = votes.rounds.get(here)
+    if len(votes.rounds) > (present is not None) and _try_other_rounds(turn):
+        return True
+    if step is _NEW_ROUND or step is _PROPOSE:
+        offer = _offer(turn)
+        if offer is not None and feed(turn, ProposalSeen(here, offer)):
+            return True
     if present is None:
-        return
-    # The marks of "for the first time" are asked here too: most votes come after them.
+        return False
     polka = present.prevotes.majority
-    if polka is not None and not rounds.polka_was_seen:
-        yield from _events_of_polka(turn, polka)
-    if not rounds.prevote_wait and present.prevotes.has_any_supermajority():
-        yield PrevoteQuorum(here)
-    if not rounds.precommit_wait and present.precommits.has_any_supermajority():
-        yield PrecommitQuorum(here)
+    if polka is not None and not rounds.polka_was_seen and _try_polka(turn, polka):
+        return True
+    anything = not rounds.prevote_wait and present.prevotes.has_any_supermajority()
+    if anything and feed(turn, PrevoteQuorum(here)):
+        return True
+    if rounds.precommit_wait or not present.precommits.has_any_supermajority():
+        return False
+    return feed(turn, PrecommitQuorum(here))
 
 
-def _events_of_other_rounds(turn: Turn) -> Iterator[RoundEvent]:
-    """Yield the later round to skip to, and what can concern a lock."""
+def _try_other_rounds(turn: Turn) -> bool:
+    """Skip to a later round, or tell the lock of what can concern it."""
     here, lock = turn.rounds.round, turn.rounds.lock
     total = turn.context.electorate.total_power
     for round_, pair in turn.votes.rounds.items():
-        if round_ > here and tally.includes_correct(pair.voters_power(), total):
-            yield LaterRoundSeen(round_)
+        is_ahead = round_ > here and tally.includes_correct(pair.voters_power(), total)
+        if is_ahead and feed(turn, LaterRoundSeen(round_)):
+            return True
         polka = pair.prevotes.majority
         # Only a later polka for something else can concern a lock, under any rule.
-        if polka and lock and lock.round < round_ <= here and polka != lock.block_id:
-            yield PolkaSeen(round_, polka)
+        concerns = polka and lock and lock.round < round_ <= here and polka != lock.block_id
+        if polka and concerns and feed(turn, PolkaSeen(round_, polka)):
+            return True
+    return False
 
 
-def _events_of_polka(turn: Turn, polka: BlockId) -> Iterator[RoundEvent]:
+def _try_polka(turn: Turn, polka: BlockId) -> bool:
     here = turn.rounds.round
     if polka == NIL_BLOCK_ID:
-        yield NilPolka(here)
-        return
+        return feed(turn, NilPolka(here))
     known = turn.blocks.get(polka)
     if known is None:
         _fetch(turn, here, polka)
-    else:
-        yield BlockPolka(here, polka, known.is_valid)
+        return False
+    return feed(turn, BlockPolka(here, polka, known.is_valid))
 
 
 def _offer(turn: Turn) -> Offer | None:

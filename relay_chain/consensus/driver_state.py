@@ -15,6 +15,7 @@ from chainkit.formats.tendermint.validator_set import increment_proposer_priorit
 from chainkit.primitives.types import Address, BlockHeight, Round, VotingPower
 from relay_chain.consensus.lock_rule import KEEP_LOCK, LockRule
 from relay_chain.consensus.messages import NO_ROUND, Effect, Step, Timeouts
+from relay_chain.consensus.records import record
 from relay_chain.consensus.round import INITIAL, RoundState
 from relay_chain.consensus.votes import Electorate, HeightVotes, RoundVotes, new_height_votes
 
@@ -43,7 +44,7 @@ class HeightContext:
     needs_proof_block: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConsensusState:
     """Everything the machine knows of its height; reactors read it, nobody changes it."""
 
@@ -92,7 +93,7 @@ def new_machine(
     own_address: Address | None, timeouts: Timeouts, rule: LockRule = KEEP_LOCK
 ) -> ConsensusState:
     """Return a machine that waits for its first ``StartHeight``."""
-    nobody = Electorate((), (), VotingPower(0))
+    nobody = Electorate((), (), VotingPower(0), 1)
     height = BlockHeight(0)
     context = HeightContext(
         own_address, None, timeouts, rule, height, ValidatorSet(()), nobody, None, False
@@ -169,6 +170,7 @@ class Turn:
         "last_commit",
         "proposals",
         "reported",
+        "rests",
         "round_validators",
         "rounds",
         "syncs",
@@ -190,6 +192,8 @@ class Turn:
         self.txs_available = state.txs_available
         self.reported = state.reported
         self.effects: list[Effect] = []
+        self.rests = False
+        """No clause can hold that did not hold before the input."""
         self.syncs = False
         """The input must be on disk first: something is signed, or it is our own."""
 

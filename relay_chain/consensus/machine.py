@@ -4,14 +4,13 @@
 ``clauses`` the algorithm over it, ``round`` and ``votes`` the two machines below.
 """
 
-from dataclasses import replace
-
 from chainkit.formats.tendermint.types import Vote
 from chainkit.primitives.types import Round
 from relay_chain.consensus import votes as tally
 from relay_chain.consensus.clauses import advance, enter_round, feed, is_proposer, sign_proposal
 from relay_chain.consensus.driver_state import (
     ConsensusState,
+    HeightContext,
     KnownBlock,
     Turn,
     fresh_state,
@@ -44,7 +43,7 @@ from relay_chain.consensus.messages import (
     WalEntry,
 )
 from relay_chain.consensus.round import Propose, TimedOut
-from relay_chain.consensus.votes import Outcome
+from relay_chain.consensus.votes import ADDED
 
 __all__ = ["ConsensusState", "new_machine", "proposer_at", "step", "validators_for"]
 
@@ -62,10 +61,10 @@ def step(state: ConsensusState, input_: Input) -> tuple[ConsensusState, tuple[Ef
     turn = Turn(state)
     if not _accept(turn, input_):
         return state, ()
-    advance(turn)
-    before, after = state.rounds, turn.rounds
-    if before is not after or state.commit_round != turn.commit_round:
-        _announce_step(turn, state)
+    if not turn.rests:
+        advance(turn)
+        if state.rounds is not turn.rounds or state.commit_round != turn.commit_round:
+            _announce_step(turn, state)
     # What this node says must be on disk before it is signed, and before anybody hears it.
     log = AppendToWal(input_, turn.syncs)
     return turn.freeze(), (log, *turn.effects)
@@ -95,14 +94,17 @@ def _start_height(
         if start.last_validators is not state.context.validators:
             last_electorate = tally.electorate_of(start.last_validators)
         last_commit = tally.from_commit(start.last_commit, last_electorate)
-    context = replace(
-        state.context,
-        own_index=electorate.index_of(state.context.own_address),
-        height=start.height,
-        validators=start.validators,
-        electorate=electorate,
-        last_validators=start.last_validators,
-        needs_proof_block=start.needs_proof_block,
+    before = state.context
+    context = HeightContext(
+        before.own_address,
+        electorate.index_of(before.own_address),
+        before.timeouts,
+        before.rule,
+        start.height,
+        start.validators,
+        electorate,
+        start.last_validators,
+        start.needs_proof_block,
     )
     last_round = last_commit.round if last_commit else NO_ROUND
     return fresh_state(context, last_commit, decided=False), (
@@ -138,9 +140,11 @@ def _accept_vote(turn: Turn, vote: Vote, received: VoteReceived) -> bool:
         return _accept_late_precommit(turn, vote, received)
     addition = tally.add_height_vote(turn.votes, vote, received.peer_id)
     reported = addition.conflicting is not None and _report(turn, addition.conflicting, vote)
-    if addition.outcome is not Outcome.ADDED:
+    if addition.outcome is not ADDED:
         return reported
     turn.votes = addition.votes
+    # The clauses ask for quorums, but those about other rounds (L55).
+    turn.rests = not addition.reached_quorum and vote.round == turn.rounds.round
     if received.peer_id == SELF:
         turn.syncs = True
         turn.effects.append(BroadcastVote(vote))
@@ -155,7 +159,7 @@ def _accept_late_precommit(turn: Turn, vote: Vote, received: VoteReceived) -> bo
     if turn.commit_round >= 0:
         return False
     addition = tally.add_vote(turn.last_commit, vote)
-    if addition.outcome is not Outcome.ADDED:
+    if addition.outcome is not ADDED:
         return False
     turn.last_commit = addition.votes
     if received.peer_id == SELF:

@@ -33,6 +33,7 @@ from chainkit.formats.tendermint.types import (
     VoteType,
 )
 from chainkit.primitives.types import BlockHeight, DurationNs, Round
+from relay_chain.consensus.records import record
 
 PeerId = NewType("PeerId", str)
 """A peer's node id (40 hex digits); the empty one is this node."""
@@ -107,7 +108,7 @@ class BlockBuilt:
     block: Block
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VoteReceived:
     """A vote with a good signature, of this height or a precommit of the one before."""
 
@@ -174,7 +175,7 @@ On ``Decide`` the shell adds its own end-of-height mark, and replay starts after
 # --- effects ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AppendToWal:
     """Write the entry; with ``sync``, flush everything to disk before going on."""
 
@@ -214,7 +215,7 @@ class BroadcastProposal:
     block: Block
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnnounceVote:
     """A vote (anybody's) was added: tell peers (CometBFT ``HasVote``)."""
 

@@ -19,9 +19,10 @@ from chainkit.formats.tendermint.types import NIL_BLOCK_ID, BlockId
 from chainkit.primitives.types import Round
 from relay_chain.consensus.lock_rule import Lock, LockRule, Offer
 from relay_chain.consensus.messages import NO_ROUND, Step
+from relay_chain.consensus.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RoundState:
     """The variables of the paper (lines 2 to 9) and the "first time" marks."""
 

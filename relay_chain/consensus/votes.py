@@ -9,7 +9,7 @@ also reported as an equivocation.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from chainkit.formats.tendermint.types import (
     ABSENT_SIG,
@@ -25,25 +25,35 @@ from chainkit.formats.tendermint.types import (
 from chainkit.primitives.limits import MAX_TOTAL_VOTING_POWER
 from chainkit.primitives.types import Address, BlockHeight, Round, VotingPower
 from relay_chain.consensus.messages import SELF, PeerId
+from relay_chain.consensus.records import record
 
 VotesT = TypeVar("VotesT")
 
 MAX_CATCHUP_ROUNDS_PER_PEER = 2
 """Rounds beyond the next that one peer may open (CometBFT ``HeightVoteSet``)."""
 
+# Members of an enum are looked up slowly, and every vote asks for these.
+_PREVOTE = VoteType.PREVOTE
+_PRECOMMIT = VoteType.PRECOMMIT
+
 MAX_MAJORITY_CLAIMS = 256
 """Peers whose majority claims one vote set keeps: more than any node has peers."""
 
 
-def is_supermajority(power: int, total_power: int) -> bool:
-    """Return whether ``power`` is strictly more than two thirds of the set.
+def quorum_of(total_power: int) -> int:
+    """Return the smallest power that is strictly more than two thirds of the set.
 
     Spec:
         arXiv:1807.04938, Algorithm 1, the "2f + 1" of lines 28, 34, 36, 44, 47 and 49.
     """
     assert 0 < total_power <= MAX_TOTAL_VOTING_POWER
+    return 2 * total_power // 3 + 1
+
+
+def is_supermajority(power: int, total_power: int) -> bool:
+    """Return whether ``power`` is strictly more than two thirds of the set."""
     assert 0 <= power <= total_power
-    return 3 * power > 2 * total_power
+    return power >= quorum_of(total_power)
 
 
 def includes_correct(power: int, total_power: int) -> bool:
@@ -63,6 +73,8 @@ class Electorate:
     addresses: tuple[Address, ...]
     powers: tuple[VotingPower, ...]
     total_power: VotingPower
+    quorum: int
+    """See :func:`quorum_of`."""
 
     def index_of(self, address: Address | None) -> int | None:
         """Return a validator's index, or None for a stranger."""
@@ -78,10 +90,10 @@ def electorate_of(validators: ValidatorSet) -> Electorate:
     Raises:
         AssertionError: The set is empty or too powerful: it was never checked.
     """
-    powers = tuple(validator.voting_power for validator in validators.validators)
+    powers = tuple([validator.voting_power for validator in validators.validators])
+    addresses = tuple([validator.address for validator in validators.validators])
     total = VotingPower(sum(powers))
-    assert 0 < total <= MAX_TOTAL_VOTING_POWER
-    return Electorate(tuple(v.address for v in validators.validators), powers, total)
+    return Electorate(addresses, powers, total, quorum_of(total))
 
 
 class Outcome(Enum):
@@ -97,7 +109,11 @@ class Outcome(Enum):
     UNWANTED_ROUND = "unwanted round"
 
 
-@dataclass(frozen=True, slots=True)
+ADDED = Outcome.ADDED
+"""The same member, at the price of a global: looking it up in the enum costs ten times that."""
+
+
+@record
 class BlockVotes:
     """The votes for one block (or nil)."""
 
@@ -107,7 +123,7 @@ class BlockVotes:
     """A peer claimed +2/3 for it, so conflicting votes count here too."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RoundVotes:
     """The prevotes or the precommits of one round (CometBFT ``VoteSet``)."""
 
@@ -126,7 +142,7 @@ class RoundVotes:
 
     def has_any_supermajority(self) -> bool:
         """Return whether +2/3 voted, for whatever (the ``*`` of lines 34 and 47)."""
-        return is_supermajority(self.power, self.electorate.total_power)
+        return self.power >= self.electorate.quorum
 
     def has_all(self) -> bool:
         """Return whether every validator voted."""
@@ -152,14 +168,16 @@ def new_round_votes(
     return RoundVotes(height, round_, type_, electorate, nobody, 0, {}, None, {})
 
 
-@dataclass(frozen=True, slots=True)
-class Addition(Generic[VotesT]):
+class Addition(NamedTuple, Generic[VotesT]):
     """The votes after an attempt to add one, and what became of it."""
 
     votes: VotesT
     outcome: Outcome
     conflicting: Vote | None = None
     """An earlier vote of the same validator for another block: an equivocation."""
+
+    reached_quorum: bool = False
+    """For the first time +2/3 voted for one block (or nil), or for anything."""
 
 
 def add_vote(votes: RoundVotes, vote: Vote) -> Addition[RoundVotes]:
@@ -183,34 +201,47 @@ def add_vote(votes: RoundVotes, vote: Vote) -> Addition[RoundVotes]:
             return Addition(votes, Outcome.DUPLICATE)
         if for_block is None or not for_block.is_claimed:
             return Addition(votes, Outcome.CONFLICT, first)
-    return Addition(_counted(votes, vote, for_block), Outcome.ADDED, first)
+    grown, reached_quorum = _counted(votes, vote, for_block)
+    return Addition(grown, ADDED, first, reached_quorum)
 
 
-def _counted(votes: RoundVotes, vote: Vote, for_block: BlockVotes | None) -> RoundVotes:
-    index = vote.validator_index
-    weight = votes.electorate.powers[index]
-    before = for_block or BlockVotes((None,) * len(votes.votes))
-    after = BlockVotes(_with(before.votes, index, vote), before.power + weight, before.is_claimed)
+def _counted(
+    votes: RoundVotes, vote: Vote, for_block: BlockVotes | None
+) -> tuple[RoundVotes, bool]:
+    index, electorate = vote.validator_index, votes.electorate
+    weight, quorum = electorate.powers[index], electorate.quorum
     shown, power, majority = votes.votes, votes.power, votes.majority
+    if for_block is None:
+        is_unanimous = not power
+        counted = _with((None,) * len(shown), index, vote)
+        after = BlockVotes(counted, weight)
+    else:
+        # As long as everybody votes for one block, both tuples are one.
+        is_unanimous = for_block.votes is shown
+        counted = _with(for_block.votes, index, vote)
+        after = BlockVotes(counted, for_block.power + weight, for_block.is_claimed)
     if shown[index] is None:
-        shown = _with(shown, index, vote)
+        shown = counted if is_unanimous else _with(shown, index, vote)
         power += weight
     elif majority == vote.block_id:
         shown = _with(shown, index, vote)
-    if majority is None and is_supermajority(after.power, votes.electorate.total_power):
-        majority = vote.block_id
-        shown = tuple(winner or other for winner, other in zip(after.votes, shown, strict=True))
-    return RoundVotes(
+    reached_quorum = votes.power < quorum <= power
+    if majority is None and after.power >= quorum:
+        reached_quorum, majority = True, vote.block_id
+        if shown is not counted:
+            shown = tuple(winner or other for winner, other in zip(counted, shown, strict=True))
+    grown = RoundVotes(
         votes.height,
         votes.round,
         votes.type,
-        votes.electorate,
+        electorate,
         shown,
         power,
         {**votes.by_block, vote.block_id: after},
         majority,
         votes.claims,
     )
+    return grown, reached_quorum
 
 
 def _with(votes: tuple[Vote | None, ...], index: int, vote: Vote) -> tuple[Vote | None, ...]:
@@ -265,17 +296,17 @@ def from_commit(commit: Commit, electorate: Electorate) -> RoundVotes:
         AssertionError: The commit does not fit the set: it was never verified.
     """
     assert len(commit.signatures) == len(electorate.powers)
-    votes: list[Vote | None] = []
+    votes: list[Vote | None] = [None] * len(electorate.powers)
     chosen: dict[BlockId, list[Vote | None]] = {}
+    absent, for_block = BlockIdFlag.ABSENT, BlockIdFlag.COMMIT
     for index, signature in enumerate(commit.signatures):
-        votes.append(None)
-        if signature.block_id_flag is BlockIdFlag.ABSENT:
+        flag = signature.block_id_flag
+        if flag is absent:
             continue
-        voted = signature.block_id_flag is BlockIdFlag.COMMIT
-        block_id = commit.block_id if voted else NIL_BLOCK_ID
+        block_id = commit.block_id if flag is for_block else NIL_BLOCK_ID
         assert signature.validator_address == electorate.addresses[index]
         vote = Vote(
-            VoteType.PRECOMMIT,
+            _PRECOMMIT,
             commit.height,
             commit.round,
             block_id,
@@ -285,7 +316,9 @@ def from_commit(commit: Commit, electorate: Electorate) -> RoundVotes:
             signature.signature,
         )
         votes[index] = vote
-        chosen.setdefault(block_id, [None] * len(electorate.powers))[index] = vote
+        if block_id not in chosen:
+            chosen[block_id] = [None] * len(electorate.powers)
+        chosen[block_id][index] = vote
     by_block = {
         block_id: BlockVotes(tuple(its_votes), _power_of(its_votes, electorate))
         for block_id, its_votes in chosen.items()
@@ -306,13 +339,13 @@ def from_commit(commit: Commit, electorate: Electorate) -> RoundVotes:
 
 def _power_of(votes: Sequence[Vote | None], electorate: Electorate) -> int:
     pairs = zip(electorate.powers, votes, strict=True)
-    return sum(power for power, vote in pairs if vote is not None)
+    return sum([power for power, vote in pairs if vote is not None])
 
 
 # --- all rounds of a height -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RoundPair:
     """Both vote sets of a round."""
 
@@ -331,7 +364,7 @@ class RoundPair:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HeightVotes:
     """The votes of all rounds of a height (CometBFT ``HeightVoteSet``)."""
 
@@ -387,17 +420,16 @@ def add_height_vote(votes: HeightVotes, vote: Vote, peer_id: PeerId) -> Addition
                 return Addition(votes, Outcome.UNWANTED_ROUND)
             catchup = {**catchup, peer_id: opened + 1}
         pair = _new_pair(votes, vote.round)
-    is_prevote = vote.type is VoteType.PREVOTE
-    addition = add_vote(pair.prevotes if is_prevote else pair.precommits, vote)
-    if addition.outcome is not Outcome.ADDED:
-        return Addition(votes, addition.outcome, addition.conflicting)
-    if is_prevote:
-        pair = RoundPair(addition.votes, pair.precommits)
-    else:
-        pair = RoundPair(pair.prevotes, addition.votes)
+    prevotes, precommits = pair.prevotes, pair.precommits
+    is_prevote = vote.type is _PREVOTE
+    addition = add_vote(prevotes if is_prevote else precommits, vote)
+    grown, outcome, conflicting, reached_quorum = addition
+    if outcome is not ADDED:
+        return Addition(votes, outcome, conflicting)
+    pair = RoundPair(grown, precommits) if is_prevote else RoundPair(prevotes, grown)
     rounds = {**votes.rounds, vote.round: pair}
-    grown = HeightVotes(votes.height, votes.electorate, votes.round, rounds, catchup)
-    return Addition(grown, Outcome.ADDED, addition.conflicting)
+    all_votes = HeightVotes(votes.height, votes.electorate, votes.round, rounds, catchup)
+    return Addition(all_votes, ADDED, conflicting, reached_quorum)
 
 
 def claim_height_majority(

@@ -89,6 +89,23 @@ class World(Protocol):
         ...
 
 
+_OutsideWal = (
+    SignVote
+    | SignProposal
+    | BroadcastVote
+    | BroadcastProposal
+    | AnnounceStep
+    | AnnounceValidBlock
+    | FetchBlock
+    | MakeProposal
+    | ScheduleTimeout
+    | Decide
+    | ReportEquivocation
+    | Halt
+)
+"""Every effect but the two that come with each vote."""
+
+
 class Crashed(Exception):
     """The process died here; the rest of the effects never happen."""
 
@@ -188,18 +205,27 @@ class SimNode:
         return (input_.height, input_.round, input_.step) != self._ticking
 
     def _drain(self, inputs: Iterable[Input]) -> None:
-        outside = deque(inputs)
-        while self._own or outside:
-            own = bool(self._own)
-            input_ = self._own.popleft() if own else outside.popleft()
-            if not own and not self._is_authentic(input_):
+        self._answer_oneself()
+        for input_ in inputs:
+            if not self._is_authentic(input_):
                 self._world.count("bad signature refused")
                 continue
-            before = self.machine
-            assert before is not None
-            self.machine, effects = step(before, input_)
-            if isinstance(input_, VoteReceived) and before.rounds.round < self.machine.rounds.round:
-                self._world.count("round skipped (L55)")
+            self._take(input_)
+            if self._own:
+                self._answer_oneself()
+
+    def _answer_oneself(self) -> None:
+        while self._own:
+            self._take(self._own.popleft())
+
+    def _take(self, input_: Input) -> None:
+        before = self.machine
+        assert before is not None
+        after, effects = step(before, input_)
+        self.machine = after
+        if before.rounds.round < after.rounds.round and isinstance(input_, VoteReceived):
+            self._world.count("round skipped (L55)")
+        if effects:
             self._perform_all(effects)
 
     def _is_authentic(self, input_: Input) -> bool:
@@ -229,26 +255,27 @@ class SimNode:
                 if self.effects_until_crash == 0:
                     raise Crashed
                 self.effects_until_crash -= 1
-            self._perform(effect)
+            if isinstance(effect, AppendToWal):
+                self.disk.append(effect.entry, sync=effect.sync)
+            else:
+                self._perform(effect)
             self.wal_is_behind = False
         self.wal_is_behind = False
 
-    def _perform(self, effect: Effect) -> None:  # noqa: C901 - one arm an effect
+    def _perform(self, effect: _OutsideWal) -> None:  # noqa: C901 - one arm an effect
         match effect:
-            case AnnounceVote() | AnnounceStep() | AnnounceValidBlock():
-                pass
-            case AppendToWal():
-                self.disk.append(effect.entry, sync=effect.sync)
-            case SignVote():
-                self._sign(effect.vote)
-            case SignProposal():
-                self._sign(effect.proposal)
-            case BroadcastVote():
-                self._world.send_vote(self.index, effect.vote)
-            case BroadcastProposal():
-                self._world.send_proposal(self.index, effect.proposal, effect.block)
             case ScheduleTimeout():
                 self._schedule(effect)
+            case AnnounceStep() | AnnounceValidBlock():
+                pass
+            case SignVote():
+                self._sign(effect.vote)
+            case BroadcastVote():
+                self._world.send_vote(self.index, effect.vote)
+            case SignProposal():
+                self._sign(effect.proposal)
+            case BroadcastProposal():
+                self._world.send_proposal(self.index, effect.proposal, effect.block)
             case MakeProposal():
                 block_id, block = self._world.make_block(self.index, effect.height, is_valid=True)
                 self._own.append(BlockBuilt(effect.height, effect.round, block_id, block))

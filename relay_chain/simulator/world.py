@@ -169,11 +169,16 @@ class Simulation:
             self.events += 1
             if isinstance(payload, tuple):
                 node = self.nodes[target]
-                if node.machine is None or incarnation not in {_ANY_INCARNATION, node.incarnation}:
+                if node.machine is None:
+                    continue
+                if incarnation not in (node.incarnation, _ANY_INCARNATION):
                     continue
                 if self.trace is not None:
                     self._write_trace(sequence, target, payload)
-                self._feed(node, payload)
+                try:
+                    node.feed(payload)
+                except Crashed:
+                    self._crash(node)
             else:
                 if self.trace is not None:
                     self._write_trace(sequence, target, payload)
@@ -190,12 +195,6 @@ class Simulation:
         late = self._healed_at is not None and self.now > self._healed_at + HEALING_BOUND_NS
         if late and not self._is_done:
             raise InvariantBroken("progress after healing", f"heights {heights} in time")
-
-    def _feed(self, node: SimNode, inputs: Sequence[Input]) -> None:
-        try:
-            node.feed(inputs)
-        except Crashed:
-            self._crash(node)
 
     def _boot(self, node: SimNode) -> None:
         try:
@@ -287,13 +286,13 @@ class Simulation:
     def _post(self, sender: int, recipient: int, payload: tuple[Input, ...] | Question) -> None:
         if (sender, recipient) in self._cut:
             return
-        rng, quality = self._rng, self._quality
-        if quality.drop and rng.random() < quality.drop:
+        dice, quality = self._rng.random, self._quality
+        if quality.drop and dice() < quality.drop:
             return
-        copies = 2 if quality.duplicate and rng.random() < quality.duplicate else 1
+        copies = 2 if quality.duplicate and dice() < quality.duplicate else 1
         for _ in range(copies):
-            delay = quality.delay_ns // 4 + int(rng.random() * quality.delay_ns)
-            if quality.late and rng.random() < quality.late:
+            delay = quality.delay_ns // 4 + int(dice() * quality.delay_ns)
+            if quality.late and dice() < quality.late:
                 delay *= 10
             self._push(self.now + delay, recipient, _ANY_INCARNATION, payload)
 

@@ -64,8 +64,8 @@ MUTANTS = [
     Mutant(
         "consensus-quorum-of-two-thirds",
         "relay_chain/consensus/votes.py",
-        "return 3 * power > 2 * total_power",
-        "return 3 * power >= 2 * total_power",
+        "return 2 * total_power // 3 + 1",
+        "return -(-2 * total_power // 3)",
         f"{VOTES}::test_thresholds_are_strict_and_exact",
     ),
     Mutant(

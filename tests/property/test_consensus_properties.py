@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainkit.formats.tendermint.types import NIL_BLOCK_ID, VoteType
+from relay_chain.consensus.clauses import advance
+from relay_chain.consensus.driver_state import Turn
 from relay_chain.consensus.machine import new_machine
 from relay_chain.consensus.messages import (
     AppendToWal,
@@ -138,3 +140,19 @@ def test_the_order_of_votes_does_not_matter_to_the_count(order, block_id) -> Non
 
     assert counted.majority == block_id
     assert counted.has_all()
+
+
+@given(histories)
+def test_after_a_step_no_clause_is_left_to_run(history) -> None:
+    """
+    A vote that reaches no quorum skips the clauses, and they would indeed have done nothing.
+    """
+    made = machine(ME)
+    for input_ in history:
+        made.feed(input_)
+        turn = Turn(made.state)
+        if not made.state.decided:
+            advance(turn)
+
+        assert turn.effects == []
+        assert turn.freeze() == made.state

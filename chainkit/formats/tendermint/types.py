@@ -44,6 +44,10 @@ class BlockId:
     hash: bytes = b""
     part_set_header: PartSetHeader = PartSetHeader()
 
+    def __hash__(self) -> int:
+        """Return the hash of the header hash alone: equal ids have equal ones, and it is cheap."""
+        return hash(self.hash)
+
     def is_nil(self) -> bool:
         """Return whether this names no block."""
         return not self.hash and self.part_set_header == PartSetHeader()

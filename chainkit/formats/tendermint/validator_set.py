@@ -137,7 +137,7 @@ def _with_priorities(
     validators: Sequence[Validator], priorities: Sequence[int]
 ) -> tuple[Validator, ...]:
     return tuple(
-        replace(validator, proposer_priority=priority)
+        Validator(validator.address, validator.public_key, validator.voting_power, priority)
         for validator, priority in zip(validators, priorities, strict=True)
     )
 
@@ -160,6 +160,8 @@ def _divide_towards_zero(value: int, by: int) -> int:
 def _center(validators: tuple[Validator, ...]) -> tuple[Validator, ...]:
     """Shift all priorities by their average, rounded down as Go's ``big.Int.Div`` does."""
     average = sum(validator.proposer_priority for validator in validators) // len(validators)
+    if not average:
+        return validators
     return _with_priorities(validators, [_clip(v.proposer_priority - average) for v in validators])
 
 
