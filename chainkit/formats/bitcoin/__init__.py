@@ -1,0 +1,1 @@
+"""Bitcoin's formats: headers, proof of work, transactions, Script, addresses, merkle blocks."""
