@@ -15,20 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from google.protobuf.message import Message
+
 from chainkit.primitives.errors import OperationFailed
-from chainkit.primitives.types import ChainId, ChannelId
+from chainkit.primitives.types import ChainId, ChannelId, Denom
 from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.types import ChannelState
 from isthmus.adapters.rpc_client import HttpRpcTransport
-from isthmus.compose_relayer import compose_client
 from isthmus.config import NetSpec
 from isthmus.devnet import Devnet, NetReader, NotReady, Report, child_specs
 from isthmus.homes import AccountPlace, ChainPlace, NetPlace, create_network
 from parachains.sdk.relaying import TxOutcome
-from parachains.zone.client import ZoneClient
-from relayer.config import ChainSettings
+from parachains.zone.accounts import Key
+from parachains.zone.client import ZoneClient, ZoneConfig
+from parachains.zone.rpc import Rpc
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 
 POLL_S = 0.1
 READY_HEIGHT = 2
@@ -78,6 +81,7 @@ class Network:
         self.began_s = began_s
         self._stack = stack
         self._clients: dict[tuple[str, str], ZoneClient] = {}
+        self._transports: dict[str, HttpRpcTransport] = {}
 
     def chain(self, name: str) -> ChainPlace:
         """Return where a chain is."""
@@ -91,18 +95,29 @@ class Network:
         """Return a client of a chain that signs with an account; asks its nodes in turn."""
         if (chain, account) not in self._clients:
             place = self.chain(chain)
-            urls = tuple(node.rpc_url for node in place.nodes)
-            transport = await self._stack.enter_async_context(HttpRpcTransport(urls))
-            settings = ChainSettings(
-                chain_id=ChainId(place.chain_id),
-                rpc_urls=urls,
-                private_key=bytes.fromhex(self.account(account).private_key),
-                address_prefix=place.bech32_prefix,
-                fee_denom=place.denom,
-                gas_price_millionths=0,
+            key = bytes.fromhex(self.account(account).private_key)
+            config = ZoneConfig(
+                ChainId(place.chain_id), Key(key, place.bech32_prefix), Denom(place.denom)
             )
-            self._clients[chain, account] = compose_client(settings, transport)
+            self._clients[chain, account] = ZoneClient(config, await self.transport(chain))
         return self._clients[chain, account]
+
+    async def transport(self, chain: str) -> HttpRpcTransport:
+        """Return what calls a chain's nodes in turn until one answers."""
+        if chain not in self._transports:
+            urls = [node.rpc_url for node in self.chain(chain).nodes]
+            transport = await self._stack.enter_async_context(HttpRpcTransport(urls))
+            self._transports[chain] = transport
+        return self._transports[chain]
+
+    async def query(self, chain: str, path: str, request: Message, answer: type[M]) -> M:
+        """Return a chain's answer to a gRPC query, such as ``/cosmos.bank...Query/Balance``.
+
+        Raises:
+            QueryFailed: The chain refused it.
+            OperationFailed: No node answered.
+        """
+        return await Rpc(await self.transport(chain)).query(path, request, answer)
 
     async def wait_until(
         self,
