@@ -61,7 +61,7 @@ from relay_chain.node.privval import SigningRefused
 from relay_chain.node.reactors.ports import PartReceived, PeerInput, RoundView
 from relay_chain.node.reactors.views import PartSetParts, RoundVotesView
 from relay_chain.node.wal import WriteAheadLog
-from relay_chain.node.wal_codec import decode_entry, encode_entry
+from relay_chain.node.wal_codec import decode_entry, encode_entry, entry_name
 
 _log = structlog.get_logger()
 _NS = 1_000_000_000
@@ -347,7 +347,7 @@ class ConsensusShell:
             case AppendToWal():
                 self._wal.append(encode_entry(effect.entry))
                 if effect.sync:
-                    self._wal.sync()
+                    self._wal.sync(entry_name(effect.entry))
             case SignVote():
                 self._sign_vote(effect.vote)
             case SignProposal():

@@ -1,42 +1,70 @@
 """Named places at which a test may kill this process: before and after every durable write.
 
-``ISTHMUS_CRASH_AT=<n>`` kills the process (SIGKILL to itself, so nothing is flushed and no
-handler runs) at the n-th point it reaches, counted from 0.
-``ISTHMUS_CRASH_LIST=<file>`` appends the name of each point reached, so that a harness can
-list the points of one run and then die at each of them in turn.
-Neither set, :func:`reach` costs one attribute look-up.
+A point's name is that of the write after what the process is about: ``consensus.block_store.saved``
+and ``sync.block_store.saved`` are two points. The environment says what shall happen:
+
+``ISTHMUS_CRASH_LIST=<file>``
+    The name of each point reached is added to the file, so that a harness can list the points
+    of one run and then have a process die at each of them in turn.
+``ISTHMUS_CRASH_AT=<n>``
+    The process dies at the n-th point it reaches, counted from 0: by SIGKILL to itself, so
+    nothing is flushed and no handler runs.
+``ISTHMUS_CRASH_POINTS=<file>``
+    With it, n counts the lines of that file instead: the process dies when it first reaches
+    the point that line n names.
+
+None set, :func:`reach` costs one attribute look-up.
 """
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 
-class _CrashPoints:
-    """The count of points reached; mutable, since it counts one process's life."""
+class CrashPoints:
+    """What this process does at its points. Mutable: it counts one process's life."""
 
-    def __init__(self, crash_at: int | None, list_file: Path | None) -> None:
-        self._crash_at = crash_at
-        self._list_file = list_file
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        crash_at = environment.get("ISTHMUS_CRASH_AT")
+        points = environment.get("ISTHMUS_CRASH_POINTS")
+        list_file = environment.get("ISTHMUS_CRASH_LIST")
+        self._list_file = Path(list_file) if list_file else None
+        self._crash_at = int(crash_at) if crash_at else None
+        self._crash_name: str | None = None
+        if points is not None and self._crash_at is not None:
+            names = Path(points).read_text(encoding="ascii").split()
+            self._crash_name = names[self._crash_at]
         self._reached = 0
-        self.active = crash_at is not None or list_file is not None
+        self._phase = ""
+        self.active = self._crash_at is not None or self._list_file is not None
+
+    def enter(self, phase: str) -> None:
+        """Name what the process is about from now on."""
+        self._phase = phase
 
     def reach(self, name: str) -> None:
+        """Note a point, or die at it."""
+        full_name = f"{self._phase}.{name}" if self._phase else name
         if self._list_file is not None:
             with self._list_file.open("a", encoding="ascii") as file:
-                file.write(name + "\n")
-        if self._reached == self._crash_at:
+                file.write(full_name + "\n")
+        if self._is_last(full_name):
             os.kill(os.getpid(), signal.SIGKILL)
         self._reached += 1
 
+    def _is_last(self, full_name: str) -> bool:
+        if self._crash_name is not None:
+            return full_name == self._crash_name
+        return self._reached == self._crash_at
 
-def _from_environment() -> _CrashPoints:
-    crash_at = os.environ.get("ISTHMUS_CRASH_AT")
-    list_file = os.environ.get("ISTHMUS_CRASH_LIST")
-    return _CrashPoints(int(crash_at) if crash_at else None, Path(list_file) if list_file else None)
+
+_points = CrashPoints(os.environ)
 
 
-_points = _from_environment()
+def enter(phase: str) -> None:
+    """Say what the process is about from now on; its points are named after it."""
+    _points.enter(phase)
 
 
 def reach(name: str) -> None:

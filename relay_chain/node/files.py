@@ -15,19 +15,21 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def write_durably(path: Path, data: bytes, *, mode: int = 0o644, point: str = "") -> None:
     """Replace the file at ``path`` with ``data``; on disk when this returns.
 
     Written beside it, synced, renamed over it: a crash leaves the old file or the new one.
+    ``point`` names the write to ``crash_points``; without it the file's name does.
     """
+    point = point or f"file.{path.name}"
     beside = path.with_name(path.name + ".new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
-        reach(f"file.{path.name}.written")
+        reach(f"{point}.written")
         os.fsync(file.fileno())
-    reach(f"file.{path.name}.synced")
+    reach(f"{point}.synced")
     beside.replace(path)
     sync_folder(path.parent)
-    reach(f"file.{path.name}.replaced")
+    reach(f"{point}.replaced")

@@ -13,6 +13,7 @@ from chainkit.primitives.types import BlockHeight, ChainId
 from relay_chain.node.block_store import BlockStore
 from relay_chain.node.config import NodeConfig
 from relay_chain.node.consensus_shell import ConsensusShell
+from relay_chain.node.crash_points import enter
 from relay_chain.node.event_bus import EventBus
 from relay_chain.node.event_index import EventIndex
 from relay_chain.node.executor import Executor
@@ -255,6 +256,7 @@ class Node:
     async def run(self) -> None:
         """Talk to peers, sync, then take part in consensus, until cancelled."""
         try:
+            enter("sync")
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.switch.run())
                 await self._synced.wait()
@@ -263,5 +265,6 @@ class Node:
             self.consensus.close()
 
     async def _take_part(self) -> None:
+        enter("consensus")
         self._consensus_reactor.consensus_started()
         await self.consensus.run()

@@ -200,10 +200,12 @@ class FilePrivateValidator:
     def _sign(self, asked: Position, sign_bytes: bytes) -> bytes:
         signature = sign(self._seed, sign_bytes)
         state = SignState(asked, signature, sign_bytes)
-        reach("privval.before_save")
-        write_durably(self._state_path, dump_json(_state_to_json(state)), mode=_SECRET_MODE)
+        point = f"privval.{asked.step.name.lower()}"
+        reach(f"{point}.before_save")
+        data = dump_json(_state_to_json(state))
+        write_durably(self._state_path, data, mode=_SECRET_MODE, point=point)
         self._state = state
-        reach("privval.saved")
+        reach(f"{point}.saved")
         return signature
 
 

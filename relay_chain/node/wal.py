@@ -127,18 +127,18 @@ class WriteAheadLog:
         if len(self._pending) > WAL_BUFFER_BYTES:
             self._flush()
 
-    def sync(self) -> None:
-        """Return when everything appended is on disk."""
-        reach("wal.before_sync")
+    def sync(self, point: str = "entries") -> None:
+        """Return when everything appended is on disk; ``point`` is for ``crash_points``."""
+        reach(f"wal.{point}.before_sync")
         self._flush()
         os.fsync(self._descriptor)
-        reach("wal.synced")
+        reach(f"wal.{point}.synced")
 
     def end_height(self, height: BlockHeight) -> None:
         """Mark ``height`` as decided and saved; on disk when this returns."""
         mark = frame(bytes((_END_OF_HEIGHT,)) + height.to_bytes(8, "big"))
         self._pending += mark
-        self.sync()
+        self.sync("end_height")
         if self._size > self._rotate_bytes:
             os.close(self._descriptor)
             write_durably(self._path, mark)

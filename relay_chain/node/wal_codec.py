@@ -15,6 +15,7 @@ from chainkit.formats.tendermint.types import BlockId, PartSetHeader, VoteType
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.types import BlockHeight, Round
 from relay_chain.consensus.messages import (
+    SELF,
     BlockBuilt,
     BlockReceived,
     MajorityClaimed,
@@ -39,6 +40,26 @@ def _data(value: bytes) -> bytes:
 def _block_id(value: BlockId) -> bytes:
     parts = value.part_set_header
     return _data(value.hash) + _number(parts.total) + _data(parts.hash)
+
+
+def entry_name(entry: WalEntry) -> str:
+    """Return what an entry is about, in a word or two."""
+    match entry:
+        case ProposalReceived():
+            return "own_proposal" if entry.peer_id == SELF else "proposal"
+        case VoteReceived():
+            name = entry.vote.type.name.lower()
+            return f"own_{name}" if entry.peer_id == SELF else name
+        case BlockReceived():
+            return "block"
+        case BlockBuilt():
+            return "own_block"
+        case MajorityClaimed():
+            return "claim"
+        case TimeoutFired():
+            return f"timeout_{entry.step.name.lower()}"
+        case TxsAvailable():
+            return "txs"
 
 
 def encode_entry(entry: WalEntry) -> bytes:

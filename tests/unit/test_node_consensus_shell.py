@@ -29,7 +29,7 @@ async def test_what_led_to_a_signature_is_on_disk_before_it(tmp_path: Path) -> N
     append, sync, sign = node.wal.append, node.wal.sync, node.key.sign_vote
     at_signing = []
     node.wal.append = lambda entry: (unsynced.append(entry), append(entry))
-    node.wal.sync = lambda: (unsynced.clear(), sync())
+    node.wal.sync = lambda *point: (unsynced.clear(), sync(*point))
     node.key.sign_vote = lambda chain_id, vote: (
         at_signing.append(len(unsynced)),
         sign(chain_id, vote),
