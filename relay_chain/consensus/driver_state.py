@@ -12,10 +12,10 @@ from chainkit.formats.tendermint.types import (
     VoteType,
 )
 from chainkit.formats.tendermint.validator_set import increment_proposer_priority, proposer
+from chainkit.primitives.records import record
 from chainkit.primitives.types import Address, BlockHeight, Round, VotingPower
 from relay_chain.consensus.lock_rule import KEEP_LOCK, LockRule
 from relay_chain.consensus.messages import NO_ROUND, Effect, Step, Timeouts
-from relay_chain.consensus.records import record
 from relay_chain.consensus.round import INITIAL, RoundState
 from relay_chain.consensus.votes import Electorate, HeightVotes, RoundVotes, new_height_votes
 

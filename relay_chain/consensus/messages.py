@@ -32,8 +32,8 @@ from chainkit.formats.tendermint.types import (
     Vote,
     VoteType,
 )
+from chainkit.primitives.records import record
 from chainkit.primitives.types import BlockHeight, DurationNs, Round
-from relay_chain.consensus.records import record
 
 PeerId = NewType("PeerId", str)
 """A peer's node id (40 hex digits); the empty one is this node."""
@@ -58,7 +58,7 @@ class Step(IntEnum):
 # --- inputs -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StartHeight:
     """Begin a height: after ``Decide`` of the one before was applied, or at start-up.
 
@@ -79,7 +79,7 @@ class StartHeight:
     """The application hash changed: propose at once even where empty blocks are off."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProposalReceived:
     """A proposal with a good signature of the round's proposer."""
 
@@ -87,7 +87,7 @@ class ProposalReceived:
     peer_id: PeerId
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlockReceived:
     """All parts of a block arrived, and the block was judged."""
 
@@ -98,7 +98,7 @@ class BlockReceived:
     peer_id: PeerId
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlockBuilt:
     """The answer to ``MakeProposal``: this node's own new block."""
 
@@ -116,7 +116,7 @@ class VoteReceived:
     peer_id: PeerId
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MajorityClaimed:
     """A peer says that it saw +2/3 for a block (CometBFT ``VoteSetMaj23``).
 
@@ -130,7 +130,7 @@ class MajorityClaimed:
     peer_id: PeerId
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimeoutFired:
     """A ``ScheduleTimeout`` ran out. Old ones are ignored, so none need cancelling."""
 
@@ -139,7 +139,7 @@ class TimeoutFired:
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TxsAvailable:
     """The mempool has a transaction for this height (only where empty blocks are off)."""
 
@@ -183,7 +183,7 @@ class AppendToWal:
     sync: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SignVote:
     """Sign and feed back as ``VoteReceived(vote, SELF)``.
 
@@ -193,21 +193,21 @@ class SignVote:
     vote: Vote
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SignProposal:
     """Sign (timestamp: now) and feed back as ``ProposalReceived(proposal, SELF)``."""
 
     proposal: Proposal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BroadcastVote:
     """Send this node's own signed vote."""
 
     vote: Vote
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BroadcastProposal:
     """Send this node's own signed proposal, then the block's parts."""
 
@@ -222,7 +222,7 @@ class AnnounceVote:
     vote: Vote
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnnounceStep:
     """Height, round or step changed: tell peers (CometBFT ``NewRoundStep``)."""
 
@@ -232,7 +232,7 @@ class AnnounceStep:
     last_commit_round: Round
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnnounceValidBlock:
     """+2/3 prevoted or committed a block: tell peers (CometBFT ``NewValidBlock``)."""
 
@@ -242,7 +242,7 @@ class AnnounceValidBlock:
     is_commit: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FetchBlock:
     """+2/3 voted for a block that is not here: gather its parts, from any peer.
 
@@ -254,7 +254,7 @@ class FetchBlock:
     block_id: BlockId
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MakeProposal:
     """Build a block on ``last_commit`` and answer with ``BlockBuilt``."""
 
@@ -264,7 +264,7 @@ class MakeProposal:
     """All precommits of ``height - 1`` gathered so far; None at the initial height."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ScheduleTimeout:
     """Feed ``TimeoutFired`` of the same fields after ``duration_ns``.
 
@@ -279,7 +279,7 @@ class ScheduleTimeout:
     duration_ns: DurationNs
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decide:
     """The height is decided.
 
@@ -294,7 +294,7 @@ class Decide:
     commit: Commit
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReportEquivocation:
     """One validator signed two votes for one height, round and type."""
 
@@ -302,7 +302,7 @@ class ReportEquivocation:
     vote_b: Vote
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Halt:
     """+2/3 committed what this node finds invalid: stop, a human must look."""
 

@@ -13,13 +13,13 @@ Differences from the paper, all named:
 * ``NEW_ROUND`` waits for transactions before L14 to L21, as CometBFT does.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chainkit.formats.tendermint.types import NIL_BLOCK_ID, BlockId
+from chainkit.primitives.records import record
 from chainkit.primitives.types import Round
 from relay_chain.consensus.lock_rule import Lock, LockRule, Offer
 from relay_chain.consensus.messages import NO_ROUND, Step
-from relay_chain.consensus.records import record
 
 
 @record
@@ -71,7 +71,7 @@ INITIAL = RoundState()
 # --- events: the upon clauses -----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Enter:
     """L11: start a round."""
 
@@ -79,14 +79,14 @@ class Enter:
     waits_for_txs: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Propose:
     """L14 to L21: the round may begin to propose."""
 
     is_proposer: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProposalSeen:
     """L22, or L28 where ``offer.pol_round`` is not -1: the polka of that round is here."""
 
@@ -94,14 +94,14 @@ class ProposalSeen:
     offer: Offer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PrevoteQuorum:
     """L34: +2/3 prevoted anything in a round."""
 
     round: Round
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlockPolka:
     """L36: +2/3 prevoted a block in a round, and the block is here."""
 
@@ -110,14 +110,14 @@ class BlockPolka:
     is_valid: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NilPolka:
     """L44: +2/3 prevoted nil in a round."""
 
     round: Round
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PolkaSeen:
     """+2/3 prevoted a block or nil in a round up to this one, the block here or not."""
 
@@ -125,21 +125,21 @@ class PolkaSeen:
     block_id: BlockId
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PrecommitQuorum:
     """L47: +2/3 precommitted anything in a round."""
 
     round: Round
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LaterRoundSeen:
     """L55: more than a third is in a later round."""
 
     round: Round
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimedOut:
     """L57, L61 and L65: ``step`` is PROPOSE, PREVOTE_WAIT or PRECOMMIT_WAIT."""
 
@@ -164,7 +164,7 @@ RoundEvent = (
 # --- outputs ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OfferBlock:
     """Propose: the valid block with its round as proof of lock, or a new one (None)."""
 
@@ -172,28 +172,28 @@ class OfferBlock:
     pol_round: Round
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CastPrevote:
     """Prevote a block, or nil."""
 
     block_id: BlockId
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CastPrecommit:
     """Precommit a block, or nil."""
 
     block_id: BlockId
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wait:
     """Schedule the timeout of a step of this round."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GoTo:
     """Start a later round: the driver answers with ``Enter``."""
 

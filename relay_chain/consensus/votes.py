@@ -23,9 +23,9 @@ from chainkit.formats.tendermint.types import (
     VoteType,
 )
 from chainkit.primitives.limits import MAX_TOTAL_VOTING_POWER
+from chainkit.primitives.records import record
 from chainkit.primitives.types import Address, BlockHeight, Round, VotingPower
 from relay_chain.consensus.messages import SELF, PeerId
-from relay_chain.consensus.records import record
 
 VotesT = TypeVar("VotesT")
 

@@ -29,6 +29,7 @@ class InvariantBroken(AssertionError):
 
 
 _SignedKey = tuple[int, int, int, int]
+_PRECOMMIT = int(VoteType.PRECOMMIT)
 
 
 @dataclass(slots=True)
@@ -131,12 +132,12 @@ class Watcher:
             self.counters["decided in round>=3"] += 1
 
     def _check_commit(self, index: int, commit: Commit) -> None:
-        power = 0
+        power, for_block = 0, BlockIdFlag.COMMIT
         for voter, signature in enumerate(commit.signatures):
-            if signature.block_id_flag is not BlockIdFlag.COMMIT:
+            if signature.block_id_flag is not for_block:
                 continue
             power += self.electorate.powers[voter]
-            key = (voter, commit.height, commit.round, int(VoteType.PRECOMMIT))
+            key = (voter, commit.height, commit.round, _PRECOMMIT)
             known = self.signed.get(key)
             if voter in self.correct and (known is None or known.block_id != commit.block_id):
                 raise InvariantBroken("unforgeable", f"node {index} has a vote nobody cast")

@@ -160,7 +160,7 @@ class SimNode:
         self._finish_last_height()
         self.machine, effects = self._replay()
         self._perform_all(effects)
-        self._drain(())
+        self.feed(())
 
     def replayed(self) -> ConsensusState:
         """Return the machine that a restart would give now."""
@@ -197,15 +197,8 @@ class SimNode:
         """
         if self.single_ticker:
             inputs = [input_ for input_ in inputs if not self._was_replaced(input_)]
-        self._drain(inputs)
-
-    def _was_replaced(self, input_: Input) -> bool:
-        if not isinstance(input_, TimeoutFired):
-            return False
-        return (input_.height, input_.round, input_.step) != self._ticking
-
-    def _drain(self, inputs: Iterable[Input]) -> None:
-        self._answer_oneself()
+        if self._own:
+            self._answer_oneself()
         for input_ in inputs:
             if not self._is_authentic(input_):
                 self._world.count("bad signature refused")
@@ -213,6 +206,11 @@ class SimNode:
             self._take(input_)
             if self._own:
                 self._answer_oneself()
+
+    def _was_replaced(self, input_: Input) -> bool:
+        if not isinstance(input_, TimeoutFired):
+            return False
+        return (input_.height, input_.round, input_.step) != self._ticking
 
     def _answer_oneself(self) -> None:
         while self._own:
@@ -257,9 +255,9 @@ class SimNode:
                 self.effects_until_crash -= 1
             if isinstance(effect, AppendToWal):
                 self.disk.append(effect.entry, sync=effect.sync)
+                self.wal_is_behind = False
             else:
                 self._perform(effect)
-            self.wal_is_behind = False
         self.wal_is_behind = False
 
     def _perform(self, effect: _OutsideWal) -> None:  # noqa: C901 - one arm an effect

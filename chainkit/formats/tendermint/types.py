@@ -7,6 +7,7 @@ them. Field order and names follow the specification.
 from dataclasses import dataclass
 from enum import IntEnum
 
+from chainkit.primitives.records import record
 from chainkit.primitives.timestamps import GO_ZERO_TIME_NS
 from chainkit.primitives.types import Address, BlockHeight, ChainId, Round, TimestampNs, VotingPower
 
@@ -56,7 +57,7 @@ class BlockId:
 NIL_BLOCK_ID = BlockId()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Vote:
     """A validator's prevote or precommit for a block or for nil."""
 
@@ -84,7 +85,7 @@ class Proposal:
     signature: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommitSig:
     """One validator's place in a commit, at its index in the validator set."""
 
@@ -128,7 +129,7 @@ class Header:
     version_app: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Validator:
     """A validator of a set; ``public_key`` is a raw 32-byte ed25519 key."""
 
