@@ -30,6 +30,7 @@ from parachains.sdk.kinds import NodeParts
 from parachains.sdk.users import ChainAccess
 from relay_chain.node.config import read_config
 from relay_chain.node.genesis import Genesis, read_genesis
+from relay_chain.node.limits import STATE_SYNC_BLOCKS
 from relay_chain.node.node import Node, NodePaths
 from relay_chain.node.p2p.node_key import load_or_create_node_key
 from relayer import daemon
@@ -158,7 +159,9 @@ def build_node(home: Path, *, mqtt_url: str = "") -> ComposedNode:
     if mqtt_url or app_config.mqtt_url:
         announcer = BlockAnnouncer(mqtt_url or app_config.mqtt_url, genesis.chain_id)
     chain = SqliteDatabase(paths.data / "chain.db")
-    state = SqliteDatabase(paths.data / "application.db")
+    # Blocks are durable before the application commits them, and what it loses at power loss
+    # is executed again from them: it need not wait for the disk at each block.
+    state = SqliteDatabase(paths.data / "application.db", sync_every=STATE_SYNC_BLOCKS)
     node_key = load_or_create_node_key(paths.node_key)
     node = Node(paths, config, genesis, node_key, chain, factory(state, parts))
     if announcer is not None:

@@ -84,6 +84,10 @@ class MemoryDatabase:
                     insort(self._keys, key)
                 self._values[key] = value
 
+    def write_later(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Apply all changes: in memory nothing is more durable than another."""
+        self.write(changes)
+
     def _remove(self, key: bytes) -> None:
         if self._values.pop(key, None) is not None:
             del self._keys[bisect_left(self._keys, key)]

@@ -7,8 +7,8 @@ Reads and writes come from the thread of the event loop; SQLite's own checks ref
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import sqlite_utils
 
@@ -44,12 +44,15 @@ class SqliteDatabase:
 
     Args:
         path: The file; made if absent.
-        synchronous: FULL makes every ``write`` durable when it returns, as consensus needs.
-            NORMAL may lose the last writes at power loss (never at kill -9), never the order.
+        sync_every: 1 makes every ``write`` durable when it returns, as consensus needs. With
+            n, power loss may take the last n - 1 writes (kill -9 none), never their order.
     """
 
-    def __init__(self, path: Path, *, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
+    def __init__(self, path: Path, *, sync_every: int = 1) -> None:
+        assert sync_every >= 1
         self._path = path
+        self._sync_every = sync_every
+        self._writes = 0
         try:
             # isolation_level None: transactions are ours to begin and end.
             connection = sqlite3.connect(path, isolation_level=None, timeout=0)
@@ -58,7 +61,7 @@ class SqliteDatabase:
             for pragma in (
                 "locking_mode = EXCLUSIVE",
                 "journal_mode = WAL",
-                f"synchronous = {synchronous}",
+                f"synchronous = {'FULL' if sync_every == 1 else 'NORMAL'}",
                 f"cache_size = -{_CACHE_KIB}",
             ):
                 self._connection.execute(f"PRAGMA {pragma}").fetchall()
@@ -112,31 +115,59 @@ class SqliteDatabase:
                 low, above = bytes(rows[-1][0]), ">"
 
     def write(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Store or (None) delete the keys: all of them or none, durable with FULL.
+        """Store or (None) delete the keys, and what ``write_later`` left: all or nothing.
 
         Raises:
-            DatabaseUnusable: The disk refused; nothing was changed.
+            DatabaseUnusable: The disk refused; nothing was changed, and what was left for
+                later is gone: the process must not go on with this database.
         """
-        stored = [(key, value) for key, value in changes.items() if value is not None]
-        deleted = [(key,) for key, value in changes.items() if value is None]
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(
-                    "INSERT INTO entries VALUES (?, ?) "
-                    "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    stored,
-                )
-                self._connection.executemany("DELETE FROM entries WHERE key = ?", deleted)
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
+        self._writes += 1
+        synced = self._sync_every > 1 and self._writes % self._sync_every == 0
+        if synced:
+            self._connection.execute("PRAGMA synchronous = FULL")
+        with self._all_or_nothing():
+            self._change(changes)
             self._connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        if synced:
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def write_later(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Store or delete the keys for readers now, on disk together with the next ``write``.
+
+        Raises:
+            DatabaseUnusable: As :meth:`write`.
+        """
+        assert self._sync_every == 1, "there is no wait to put off"
+        with self._all_or_nothing():
+            self._change(changes)
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Roll the open transaction back where something fails."""
+        try:
+            yield
+        except BaseException as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            raise DatabaseUnusable(path=self._path, reason=str(error)) from error
+            if isinstance(error, sqlite3.OperationalError):
+                raise DatabaseUnusable(path=self._path, reason=str(error)) from error
+            raise
+
+    def _change(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Change entries in the open transaction; begin one where none is open."""
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+        stored = [(key, value) for key, value in changes.items() if value is not None]
+        deleted = [(key,) for key, value in changes.items() if value is None]
+        self._connection.executemany(
+            "INSERT INTO entries VALUES (?, ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            stored,
+        )
+        self._connection.executemany("DELETE FROM entries WHERE key = ?", deleted)
 
     def close(self) -> None:
-        """Let the file go; the database must not be used after."""
+        """Store what was left for later and let the file go; not to be used after."""
+        if self._connection.in_transaction:
+            self._connection.execute("COMMIT")
         self._database.close()

@@ -98,11 +98,17 @@ def max_tx_bytes(state: ChainState, evidence: Sequence[Evidence]) -> int:
     return max_data_bytes(state.consensus_params.block_max_bytes, used, size)
 
 
-def validate_block(state: ChainState, block: Block) -> None:
+def validate_block(state: ChainState, block: Block, verified: Commit | None = None) -> None:
     """Check that ``block`` may follow ``state``.
 
     Evidence is checked by itself only: whether it is known, fresh and true is for the
     evidence pool, which has the headers.
+
+    Args:
+        state: After the last block.
+        block: The next one.
+        verified: A commit that was found to prove the last block, by its own set: its
+            signatures are not verified again.
 
     Raises:
         InvalidBlock: The block is not well-formed, or does not follow.
@@ -116,7 +122,7 @@ def validate_block(state: ChainState, block: Block) -> None:
     if is_initial:
         if last_commit.signatures:
             raise InvalidBlock("initial block can't have LastCommit signatures")
-    else:
+    elif last_commit != verified:
         verify_commit(
             state.chain_id,
             state.last_validators,

@@ -9,7 +9,6 @@ commit, ``bH<hash>`` height, ``bB`` base and height. Heights are 8 bytes big-end
 
 from dataclasses import dataclass
 
-from chainkit.commitments.database import KeyValueDatabase
 from chainkit.formats.tendermint.block_codec import decode_block
 from chainkit.formats.tendermint.codec import (
     decode_commit,
@@ -31,6 +30,7 @@ from chainkit.formats.tendermint.types import (
 from chainkit.primitives.types import BlockHeight
 from relay_chain.node.crash_points import reach
 from relay_chain.node.lru import LruCache
+from relay_chain.node.ports import ChainDatabase
 
 _META = b"bM"
 _PART = b"bP"
@@ -83,7 +83,7 @@ def _decode_meta(data: bytes) -> BlockMeta:
 class BlockStore:
     """The blocks of one node. Mutable: it remembers base and height, and recent blocks."""
 
-    def __init__(self, database: KeyValueDatabase) -> None:
+    def __init__(self, database: ChainDatabase) -> None:
         self._database = database
         stored = database.get(_RANGE) or bytes(16)
         self._base = BlockHeight(int.from_bytes(stored[:8], "big"))
@@ -100,9 +100,24 @@ class BlockStore:
         return self._height
 
     def save(
-        self, block: Block, block_id: BlockId, parts: tuple[Part, ...], seen_commit: Commit
+        self,
+        block: Block,
+        block_id: BlockId,
+        parts: tuple[Part, ...],
+        seen_commit: Commit,
+        *,
+        durable: bool = True,
     ) -> None:
-        """Store the next block with the commit that this node saw for it; durable on return."""
+        """Store the next block with the commit that this node saw for it.
+
+        Args:
+            block: The next block.
+            block_id: Its id.
+            parts: The block's bytes, in order.
+            seen_commit: Precommits for it.
+            durable: On disk on return; otherwise together with the next write, which is
+                enough for a block that peers can send again.
+        """
         height = block.header.height
         assert self._height in {0, height - 1}, f"block {height} after {self._height}"
         size = sum(len(part.data) for part in parts)
@@ -118,7 +133,10 @@ class BlockStore:
             key = height_key(_PART, height) + part.index.to_bytes(4, "big")
             changes[key] = encode_part(part)
         reach("block_store.before_save")
-        self._database.write(changes)
+        if durable:
+            self._database.write(changes)
+        else:
+            self._database.write_later(changes)
         reach("block_store.saved")
         self._base, self._height = base, height
         self._blocks.put(height, block)
@@ -196,7 +214,10 @@ class BlockStore:
         return None if meta is None or commit is None else SignedHeader(meta.header, commit)
 
     def prune(self, retain_height: BlockHeight) -> int:
-        """Delete blocks below ``retain_height`` (never the last); return how many."""
+        """Delete blocks below ``retain_height`` (never the last); return how many.
+
+        On disk together with the next write.
+        """
         end = min(retain_height, self._height)
         pruned = 0
         while 0 < self._base < end:
@@ -212,7 +233,7 @@ class BlockStore:
                 start, stop = height_key(prefix, self._base), height_key(prefix, upto)
                 changes |= {key: None for key, _ in self._database.iterate(start, stop)}
             reach("block_store.before_prune")
-            self._database.write(changes)
+            self._database.write_later(changes)
             pruned += upto - self._base
             self._base = upto
         if pruned:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from chainkit.commitments.database import KeyValueDatabase, prefix_end
+from chainkit.commitments.database import prefix_end
 from chainkit.formats.tendermint.hashing import tx_hash
 from chainkit.formats.tendermint.types import Block
 from chainkit.primitives.errors import RuleBroken
@@ -23,7 +23,7 @@ from chainkit.runtime.events import Event
 from relay_chain.node.block_store import BlockStore
 from relay_chain.node.event_query import Condition, Operator, Query, matches
 from relay_chain.node.limits import MAX_SEARCH_RESULTS, MAX_SEARCH_SCANNED
-from relay_chain.node.ports import FinalizeBlockResult, TxResult
+from relay_chain.node.ports import ChainDatabase, FinalizeBlockResult, TxResult
 from relay_chain.node.state_store import StateStore
 
 _TX = b"iT"
@@ -115,7 +115,7 @@ def height_bounds(query: Query, tag: str, low: int, high: int) -> tuple[int, int
 class EventIndex:
     """Searches over the stored blocks and results."""
 
-    def __init__(self, database: KeyValueDatabase, blocks: BlockStore, states: StateStore) -> None:
+    def __init__(self, database: ChainDatabase, blocks: BlockStore, states: StateStore) -> None:
         self._database = database
         self._blocks = blocks
         self._states = states
@@ -236,12 +236,15 @@ class EventIndex:
             position = furthest
 
     def prune(self, base: BlockHeight, retain_height: BlockHeight) -> None:
-        """Delete the entries of blocks from ``base`` to below ``retain_height``."""
+        """Delete the entries of blocks from ``base`` to below ``retain_height``.
+
+        On disk together with the next write, as the blocks themselves.
+        """
         for number in range(max(base, 1), retain_height):
             height = BlockHeight(number)
             block, result = self._blocks.block(height), self._states.result(height)
             if block is not None and result is not None:
-                self._database.write(dict.fromkeys(index_changes(block, result)))
+                self._database.write_later(dict.fromkeys(index_changes(block, result)))
 
 
 def _equalities(prefix: bytes, query: Query) -> list[bytes]:

@@ -47,7 +47,7 @@ from relay_chain.node.crash_points import reach
 from relay_chain.node.event_bus import EventBus
 from relay_chain.node.event_index import EventIndex, index_changes
 from relay_chain.node.genesis import Genesis
-from relay_chain.node.limits import PRUNE_EVERY_BLOCKS
+from relay_chain.node.limits import PRUNE_EVERY_BLOCKS, STATE_SYNC_BLOCKS
 from relay_chain.node.mempool import Mempool
 from relay_chain.node.ports import (
     Application,
@@ -104,6 +104,8 @@ class Executor:
         """Called after evidence became pending."""
         self._history = History(blocks, states)
         self.pool = states.load_evidence()
+        self._checked: Block | None = None
+        self._verified: Commit | None = None
         self.state = self.handshake()
         self.mempool = Mempool(mempool, application, self.state.last_block_height)
 
@@ -216,16 +218,27 @@ class Executor:
     def is_valid(self, block: Block) -> bool:
         """Return whether a proposed block may be voted for."""
         try:
-            validate_block(self.state, block)
-            self.pool = evidence_pool.check_block_evidence(
-                self.pool, block.evidence, self.state, self._history
-            )
+            self._check(block)
         except RuleBroken as refusal:
             _log.warning("block.refused", height=block.header.height, error=str(refusal))
             return False
         header = block.header
         proposed = ProposedBlock(header.height, header.time, header.proposer_address, block.txs)
         return self.application.process_proposal(proposed)
+
+    def _check(self, block: Block) -> None:
+        """Check that a block may come next: once, though consensus asks again when it decides.
+
+        Raises:
+            RuleBroken: It may not; nothing was changed.
+        """
+        if block is self._checked:
+            return
+        validate_block(self.state, block, self._verified)
+        self.pool = evidence_pool.check_block_evidence(
+            self.pool, block.evidence, self.state, self._history
+        )
+        self._checked = block
 
     def save_block(
         self, block: Block, block_id: BlockId, parts: tuple[Part, ...], seen: Commit
@@ -240,10 +253,7 @@ class Executor:
         Raises:
             RuleBroken: The block breaks a rule of validity; nothing was changed.
         """
-        validate_block(self.state, block)
-        self.pool = evidence_pool.check_block_evidence(
-            self.pool, block.evidence, self.state, self._history
-        )
+        self._check(block)
         result = self._execute(self.state, block)
         self.state = self._save(self.state, block, block_id, result)
         self.mempool.update(block.header.height, block.txs, result.tx_results)
@@ -261,12 +271,22 @@ class Executor:
     ) -> None:
         """Validate, save and execute a block that block sync fetched.
 
+        Its disk write is the one of its results: what a crash loses is fetched again.
+
+        Args:
+            block: The next block.
+            block_id: Its id.
+            parts: The block's bytes, in order.
+            seen_commit: Precommits for it, verified by the caller.
+
         Raises:
             RuleBroken: The block breaks a rule of validity; nothing was changed.
         """
-        validate_block(self.state, block)
-        self.save_block(block, block_id, parts, seen_commit)
+        self._check(block)
+        if self.blocks.height() < block.header.height:
+            self.blocks.save(block, block_id, parts, seen_commit, durable=False)
         self.apply_block(block, block_id)
+        self._verified = seen_commit
 
     # --- parts of both ------------------------------------------------------------------
 
@@ -282,13 +302,14 @@ class Executor:
         self, state: ChainState, block: Block, block_id: BlockId, result: FinalizeBlockResult
     ) -> ChainState:
         after = next_state(state, block_id, block.header, result)
+        self._checked = self._verified = None
         self.pool = evidence_pool.update(self.pool, block.evidence, after, self._history)
         self.states.save(after, self.pool, index_changes(block, result))
         return after
 
     def _prune(self) -> None:
         keep = self._pruning.keep_blocks
-        retain = BlockHeight(self.blocks.height() - keep + 1)
+        retain = BlockHeight(self.blocks.height() - max(keep, STATE_SYNC_BLOCKS) + 1)
         base = self.blocks.base()
         # In steps, so that a block pays for at most every hundredth pruning.
         if keep and retain - base >= PRUNE_EVERY_BLOCKS:

@@ -74,6 +74,10 @@ MAX_EARLY_PARTS = 64
 MAX_TX_SENDERS = 50
 """Peers noted as having one transaction; the others are sent it once more."""
 
+STATE_SYNC_BLOCKS = 16
+"""Commits of the application for one wait for the disk: power loss takes the others back, and
+the handshake executes their blocks again, so as many blocks are kept whatever the settings."""
+
 PRUNE_EVERY_BLOCKS = 100
 """Blocks past the kept ones before they are deleted."""
 

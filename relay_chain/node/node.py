@@ -7,7 +7,6 @@ from pathlib import Path
 
 import structlog
 
-from chainkit.commitments.database import KeyValueDatabase
 from chainkit.formats.tendermint.types import Block, BlockId, Commit, Part, ValidatorSet
 from chainkit.primitives.types import BlockHeight, ChainId
 from relay_chain.node.block_store import BlockStore
@@ -23,7 +22,7 @@ from relay_chain.node.p2p.address import PeerAddress
 from relay_chain.node.p2p.node_info import NodeInfo
 from relay_chain.node.p2p.node_key import NodeKey
 from relay_chain.node.p2p.switch import Switch, SwitchConfig
-from relay_chain.node.ports import Application
+from relay_chain.node.ports import Application, ChainDatabase
 from relay_chain.node.privval import FilePrivateValidator
 from relay_chain.node.reactors.blocksync import BlockSyncReactor
 from relay_chain.node.reactors.consensus import ConsensusReactor
@@ -131,7 +130,7 @@ class Node:
         config: NodeConfig,
         genesis: Genesis,
         node_key: NodeKey,
-        database: KeyValueDatabase,
+        database: ChainDatabase,
         application: Application,
     ) -> None:
         self.config = config

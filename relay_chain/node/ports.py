@@ -4,9 +4,10 @@ The application is ABCI 2.0-shaped (``chainkit.runtime.application.Application``
 node calls it from the thread of the event loop only, one call at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from chainkit.commitments.database import KeyValueDatabase
 from chainkit.primitives.types import BlockHeight, TimestampNs
 from chainkit.runtime.abci import (
     ApplicationInfo,
@@ -23,6 +24,7 @@ from relay_chain.node.genesis import Genesis
 __all__ = [
     "Application",
     "ApplicationInfo",
+    "ChainDatabase",
     "FinalizeBlockRequest",
     "FinalizeBlockResult",
     "InitChainResult",
@@ -31,6 +33,17 @@ __all__ = [
     "QueryResult",
     "TxResult",
 ]
+
+
+class ChainDatabase(KeyValueDatabase, Protocol):
+    """Where blocks and states are kept: a database that can put off the wait for the disk."""
+
+    def write_later(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Apply all changes for readers at once, and on disk together with the next ``write``.
+
+        A crash before that loses them all, as if they had never been written.
+        """
+        ...
 
 
 class Application(Protocol):

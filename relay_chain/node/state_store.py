@@ -7,7 +7,6 @@ height on, ``sR<height>`` results, ``sC<hash>`` committed evidence, ``sE<hash>``
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from chainkit.commitments.database import KeyValueDatabase
 from chainkit.formats.tendermint.block_codec import (
     decode_evidence,
     encode_evidence,
@@ -26,7 +25,7 @@ from relay_chain.consensus.state import ChainState, next_height
 from relay_chain.node.block_store import height_key
 from relay_chain.node.crash_points import reach
 from relay_chain.node.lru import LruCache
-from relay_chain.node.ports import FinalizeBlockResult
+from relay_chain.node.ports import ChainDatabase, FinalizeBlockResult
 from relay_chain.node.stored_forms import decode_result, decode_state, encode_result, encode_state
 
 _STATE = b"sS"
@@ -43,7 +42,7 @@ Changes = dict[bytes, bytes | None]
 class StateStore:
     """The states of one node. Mutable: it caches what is read often."""
 
-    def __init__(self, database: KeyValueDatabase) -> None:
+    def __init__(self, database: ChainDatabase) -> None:
         self._database = database
         self._sets: LruCache[BlockHeight, ValidatorSet] = LruCache(_CACHED)
         self._results: LruCache[BlockHeight, FinalizeBlockResult] = LruCache(_CACHED)
@@ -54,7 +53,11 @@ class StateStore:
         return None if data is None else decode_state(data)
 
     def save(self, state: ChainState, pool: EvidencePool, more: Mapping[bytes, bytes]) -> None:
-        """Store a state, the sets and parameters it decides, and ``more``, in one write."""
+        """Store a state, the sets and parameters it decides, and ``more``, in one write.
+
+        It reaches the disk with the next block: a state that a crash loses is made again
+        from the block and its results, which are durable before it.
+        """
         following = next_height(state)
         changes: Changes = {
             **more,
@@ -68,7 +71,7 @@ class StateStore:
             changes[key] = encode_consensus_params(state.consensus_params)
         changes |= self._evidence_changes(pool)
         reach("state_store.before_save")
-        self._database.write(changes)
+        self._database.write_later(changes)
         reach("state_store.saved")
 
     def validators(self, height: BlockHeight) -> ValidatorSet | None:
@@ -147,7 +150,10 @@ class StateStore:
     # --- pruning ------------------------------------------------------------------------
 
     def prune(self, retain_height: BlockHeight) -> None:
-        """Delete sets and results below a height; parameters in force at it stay."""
+        """Delete sets and results below a height; parameters in force at it stay.
+
+        On disk together with the next write.
+        """
         changes: Changes = {}
         for prefix in (_VALIDATORS, _RESULTS):
             rows = self._database.iterate(height_key(prefix, 0), height_key(prefix, retain_height))
@@ -158,6 +164,6 @@ class StateStore:
         changes |= {key: None for index, (key, _) in enumerate(rows) if index > 0}
         if changes:
             reach("state_store.before_prune")
-            self._database.write(changes)
+            self._database.write_later(changes)
         self._sets.clear()
         self._results.clear()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,7 @@ def make_network(
     validators: int,
     *,
     followers: int = 0,
+    powers: Sequence[int] = (),
     timeouts: Timeouts = FAST,
     app: str = "kvstore",
 ) -> list[Process]:
@@ -111,7 +112,10 @@ def make_network(
     count = validators + followers
     ports = free_ports(2 * count)
     seeds = [bytes([index + 1]) * 32 for index in range(validators)]
-    keys = [GenesisValidator(public_key_from_seed(seed), VotingPower(10)) for seed in seeds]
+    keys = [
+        GenesisValidator(public_key_from_seed(seed), VotingPower(power))
+        for seed, power in zip(seeds, powers or (10,) * validators, strict=True)
+    ]
     genesis = Genesis(ChainId("e2e-1"), TimestampNs(time.time_ns()), validators=tuple(keys))
     homes = [NodePaths(root / f"node{index}") for index in range(count)]
     ids = []

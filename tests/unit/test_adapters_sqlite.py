@@ -1,5 +1,6 @@
 """SQLite as the node's key-value database."""
 
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -105,6 +106,56 @@ def test_a_file_of_something_else_is_refused_by_name(tmp_path: Path) -> None:
         SqliteDatabase(path)
 
     assert path.read_bytes().startswith(b"not a database")
+
+
+def test_what_is_written_later_comes_with_the_next_write_or_not_at_all(tmp_path: Path) -> None:
+    """
+    Readers see it at once; kill -9 takes it, unless a write came after it.
+    """
+    path = tmp_path / "a.db"
+    code = (
+        "import os, signal, sys, pathlib\n"
+        "from isthmus.adapters.sqlite import SqliteDatabase\n"
+        "database = SqliteDatabase(pathlib.Path(sys.argv[1]))\n"
+        "database.write_later({b'a': b'1'})\n"
+        "database.write({b'b': b'2'})\n"
+        "database.write_later({b'a': None, b'c': b'3'})\n"
+        "assert [key for key, _ in database.iterate(b'', None)] == [b'b', b'c']\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60)
+
+    assert done.returncode == -signal.SIGKILL
+    assert list(SqliteDatabase(path).iterate(b"", None)) == [(b"a", b"1"), (b"b", b"2")]
+
+
+def test_what_is_left_for_later_is_stored_by_closing(tmp_path: Path) -> None:
+    """
+    A node that stops in order loses nothing.
+    """
+    database = SqliteDatabase(tmp_path / "a.db")
+    database.write_later({b"a": b"1"})
+    database.close()
+
+    assert SqliteDatabase(tmp_path / "a.db").get(b"a") == b"1"
+
+
+def test_only_every_nth_write_waits_for_the_disk(tmp_path: Path) -> None:
+    """
+    With ``sync_every`` 3, writes 3 and 6 are made with SQLite's full synchronisation.
+    """
+    database = SqliteDatabase(tmp_path / "a.db", sync_every=3)
+    statements: list[str] = []
+    database._connection.set_trace_callback(statements.append)
+    full = []
+    for number in range(7):
+        statements.clear()
+        database.write({b"k": bytes([number])})
+        full.append("PRAGMA synchronous = FULL" in statements[:1])
+
+    assert full == [False, False, True, False, False, True, False]
+    assert database._connection.execute("PRAGMA synchronous").fetchone() == (1,)
+    assert database.get(b"k") == b"\x06"
 
 
 def test_a_write_survives_kill_9(tmp_path: Path) -> None:

@@ -203,6 +203,20 @@ def test_a_last_commit_of_too_few():
         validate_block(chain.state, _propose_with(chain, few))
 
 
+def test_a_commit_that_was_verified_is_not_verified_again():
+    """The very commit that block sync verified is taken; any other is verified as ever."""
+    chain = Chain().run(1)
+    forged = replace(
+        chain.last_commit,
+        signatures=tuple(replace(s, signature=bytes(64)) for s in chain.last_commit.signatures),
+    )
+    block = _propose_with(chain, forged)
+    validate_block(chain.state, block, forged)
+    for verified in (None, chain.last_commit):
+        with pytest.raises(InvalidCommit, match="wrong signature"):
+            validate_block(chain.state, block, verified)
+
+
 def test_an_initial_block_with_a_commit():
     """The first block has no last commit."""
     chain = Chain()

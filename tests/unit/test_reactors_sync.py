@@ -325,9 +325,17 @@ class Heights:
 class Mempool:
     entries: list
     added: list = field(default_factory=list)
+    asked: asyncio.Queue = field(default_factory=asyncio.Queue)
 
     def next_after(self, position):
+        self.asked.put_nowait(position)
         return next((e for e in self.entries if e.position > position), None)
+
+    async def looked_twice_after(self, position):
+        """Wait until the reactor has seen what follows ``position`` and looked again."""
+        for _ in range(2):
+            while await self.asked.get() != position:
+                pass
 
     async def add_from_peer(self, tx, sender):
         self.added.append((tx, sender))
@@ -353,7 +361,7 @@ async def test_transactions_go_to_peers_that_lack_them_in_order():
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         task = group.create_task(reactor.serve_peer(peer))
         got = [await peer.sent.get(), await peer.sent.get()]
-        await asyncio.sleep(0.15)
+        await mempool.looked_twice_after(2)
         task.cancel()
 
     assert got == [(b"tx0",), (b"tx2",)]
