@@ -46,16 +46,22 @@ SIDES = (Side.A, Side.B)
 def plan(spec: PathSpec, view: PathView) -> tuple[Action, ...]:
     """Return what can be done now on ``spec``, in the order in which a chain must see it.
 
-    Refreshes and packets come for what is open already, whatever else is still missing.
+    Refreshes and packets come for what is open already, whatever else is still missing. A
+    channel's step follows the step that opens its connection at once, in one transaction:
+    the chain executes them in order, and each wait for a block is saved.
     """
     actions: list[Action] = []
     for side in SIDES:
         actions += _client(side, view)
     broken = {action.on for action in actions if isinstance(action, Stuck)}
-    actions += _connection(view)
-    if _is_open(view.a.connection) and _is_open(view.b.connection):
-        for wanted in spec.channels:
-            actions += _channel(view, wanted)
+    handshake = tuple(_connection(view))
+    actions += handshake
+    open_on = {
+        *(side for side in SIDES if _is_open(view.end(side).connection)),
+        *(step.on for step in handshake if isinstance(step, AckConnection | ConfirmConnection)),
+    }
+    for wanted in spec.channels:
+        actions += (step for step in _channel(view, wanted) if step.on in open_on)
     for side in SIDES:
         actions += _closings(side, view)
         actions += _packets(side, view)
@@ -117,17 +123,19 @@ def _connection(view: PathView) -> Iterator[Action]:
 
 
 def _channel(view: PathView, wanted: WantedChannel) -> Iterator[Action]:
-    """ICS-04, "Channel opening handshake": one pair of ends for each wanted channel."""
+    """ICS-04, "Channel opening handshake": one pair of ends for each wanted channel.
+
+    The caller drops steps on a side whose connection is not open.
+    """
     pair = _pair_of(view, wanted)
     if not pair:
-        assert view.a.connection is not None
-        yield InitChannel(Side.A, view.a.connection, wanted)
+        if view.a.connection is not None and view.b.connection is not None:
+            yield InitChannel(Side.A, view.a.connection, wanted)
         return
     for side in SIDES:
         own, other = pair.get(side), pair.get(side.other)
         connection = view.end(side).connection
-        assert connection is not None
-        if other is None:
+        if other is None or connection is None:
             continue
         if own is None:
             if other.end.state is ChannelState.INIT:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from chainkit.primitives.errors import MalformedMessage, OperationFailed
+from chainkit.primitives.errors import OperationFailed, RuleBroken
 from chainkit.primitives.types import BlockHeight, DurationNs, TimestampNs
 from ibc.ics02_client.port import AnyValue
 from parachains.sdk.relaying import TxOutcome, TxRefused
@@ -60,6 +60,8 @@ class PathWorker:
         self._poll_interval_ns = poll_interval_ns
         self._backoff = Backoff()
         self._idle_at: tuple[BlockHeight, ...] | None = None
+        self._has_looked = False
+        self._told = ""
         self._log = log.bind(path=spec.name)
 
     async def run(self) -> None:
@@ -82,15 +84,27 @@ class PathWorker:
             if heights == self._idle_at:
                 return False
             view = await self._observer.observe()
+            self._has_looked = True
             did_something = await self._act(view, now)
-        except (OperationFailed, MalformedMessage) as error:
+        except (OperationFailed, RuleBroken) as error:
             self._idle_at = None
-            wait = self._backoff.failed(self._spec.name, self._clock.now())
-            await self._report("path.waits", reason=str(error), retry_in_ns=wait)
+            await self._wait_after(str(error))
             return False
         self._backoff.succeeded(self._spec.name)
         self._idle_at = None if did_something else heights
         return did_something
+
+    async def _wait_after(self, reason: str) -> None:
+        """Say why the path waits; longer each time, except for chains that are starting up.
+
+        Those are asked at every poll, so that their first blocks are not slept through.
+        """
+        if self._has_looked:
+            wait = self._backoff.failed(self._spec.name, self._clock.now())
+            await self._report("path.waits", reason=reason, retry_in_ns=wait)
+        elif reason != self._told:
+            self._told = reason
+            await self._report("path.waits", reason=reason, retry_in_ns=self._poll_interval_ns)
 
     async def _heights(self) -> tuple[BlockHeight, ...]:
         """Return both chains' heights; where neither moved since an idle look, nothing is new."""

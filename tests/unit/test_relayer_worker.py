@@ -57,8 +57,12 @@ class Relay:
         return self
 
 
+def names_of(tx):
+    return [url.rpartition(".")[2] for url in tx]
+
+
 def names(chain):
-    return [url.rpartition(".")[2] for tx in chain.transactions for url in tx]
+    return [name for tx in chain.transactions for name in names_of(tx)]
 
 
 def test_everything_is_opened_from_nothing() -> None:
@@ -76,6 +80,26 @@ def test_everything_is_opened_from_nothing() -> None:
         + [f"MsgChannelOpen{step}" for step in ("Init", "Try", "Ack", "Confirm")]
     )
     assert not relay.a.refusals + relay.b.refusals
+
+
+def test_a_channel_does_not_wait_for_the_block_after_its_connection() -> None:
+    """
+    The step that opens a connection end and the channel's step on it are one transaction.
+    """
+    relay = Relay().ready()
+
+    assert [names_of(tx) for tx in relay.a.transactions] == [
+        ["MsgCreateClient"],
+        ["MsgConnectionOpenInit"],
+        ["MsgUpdateClient", "MsgConnectionOpenAck", "MsgChannelOpenInit"],
+        ["MsgUpdateClient", "MsgChannelOpenAck"],
+    ]
+    assert [names_of(tx) for tx in relay.b.transactions] == [
+        ["MsgCreateClient"],
+        ["MsgUpdateClient", "MsgConnectionOpenTry"],
+        ["MsgUpdateClient", "MsgConnectionOpenConfirm", "MsgChannelOpenTry"],
+        ["MsgUpdateClient", "MsgChannelOpenConfirm"],
+    ]
 
 
 def test_packets_are_received_and_acknowledged_both_ways_in_one_transaction_each() -> None:
@@ -286,6 +310,21 @@ def test_a_chain_that_is_down_is_waited_for_with_a_reason() -> None:
     relay.clock.advance(60)
     relay.rounds()
     assert len(relay.a.state.acknowledged) == 1
+
+
+def test_chains_that_start_up_are_asked_at_every_poll() -> None:
+    """
+    A relayer that comes up before its chains does not sleep through their first blocks.
+    """
+    relay = Relay()
+    relay.b.down = OperationFailed("connection refused")
+    for _ in range(20):
+        relay.round()
+    relay.b.down = None
+
+    assert relay.round(), "it acts as soon as the chain answers"
+    waits = [detail["reason"] for event, detail in relay.journal.notes if event == "path.waits"]
+    assert waits == ["connection refused"], "told once"
 
 
 class Killed(BaseException):
