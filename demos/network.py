@@ -18,9 +18,9 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from chainkit.primitives.errors import OperationFailed
-from chainkit.primitives.types import ChainId, ChannelId, Denom
+from chainkit.primitives.types import ChainId, ChannelId, ClientId, Denom
 from ibc.ics02_client.port import AnyValue
-from ibc.ics04_channel.types import ChannelState
+from ibc.ics04_channel.types import ChannelState, IdentifiedChannel
 from isthmus.adapters.rpc_client import HttpRpcTransport
 from isthmus.config import NetSpec
 from isthmus.devnet import Devnet, NetReader, NotReady, Report, child_specs
@@ -33,7 +33,8 @@ from parachains.zone.rpc import Rpc
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
-POLL_S = 0.1
+POLL_S = 0.2
+"""Looking costs the nodes time too: more often makes what is waited for come later."""
 READY_HEIGHT = 2
 DEFAULT_TIMEOUT_S = 120.0
 """Generous: a scenario states its own, tighter limits on what it measured."""
@@ -82,6 +83,7 @@ class Network:
         self._stack = stack
         self._clients: dict[tuple[str, str], ZoneClient] = {}
         self._transports: dict[str, HttpRpcTransport] = {}
+        self._tracking: dict[tuple[str, str], frozenset[ClientId]] = {}
 
     def chain(self, name: str) -> ChainPlace:
         """Return where a chain is."""
@@ -168,60 +170,47 @@ class Network:
         self, a: str, b: str, port: str = "transfer", *, timeout_s: float = DEFAULT_TIMEOUT_S
     ) -> Channel:
         """Return the channel between two chains once both of its ends are open."""
-        seen = ["no channel"]
+        state = ["no client"]
 
         async def look() -> Channel | None:
-            seen[0] = f"now {await self._channel_state(a, b, port)}"
-            return await self.find_channel(a, b, port)
+            # The end on b is the last to open, so the other one is asked for then only.
+            own = await self._furthest(b, a, port)
+            state[0] = own if isinstance(own, str) else f"channel {own.end.state.name}"
+            if isinstance(own, str) or own.end.state is not ChannelState.OPEN:
+                return None
+            other = await self._furthest(a, b, port)
+            if isinstance(other, str) or other.end.state is not ChannelState.OPEN:
+                return None
+            assert own.end.counterparty.channel_id == other.channel_id
+            return Channel(other.channel_id, own.channel_id)
 
         return await self.wait_until(
-            lambda: f"waiting for the relayer to open {a} <-> {b}, {seen[0]}",
+            lambda: f"waiting for the relayer to open {a} <-> {b}, now {state[0]}",
             look,
             timeout_s=timeout_s,
         )
 
-    async def find_channel(self, a: str, b: str, port: str = "transfer") -> Channel | None:
-        """Return the channel between two chains whose ends are both open, or None."""
-        client_a, client_b = await self.client(a), await self.client(b)
-        open_on_b = {
-            (channel.channel_id, channel.end.counterparty.channel_id)
-            for connection in await client_b.connections()
-            for channel in await client_b.channels(connection.connection_id)
-            if channel.port_id == port and channel.end.state is ChannelState.OPEN
-        }
-        tracking_b = {
-            hosted.client_id
-            for hosted in await client_a.clients()
-            if client_b.read_client(hosted.state) is not None
-        }
-        for connection in await client_a.connections():
-            if connection.end.client_id not in tracking_b:
-                continue
-            for channel in await client_a.channels(connection.connection_id):
-                other = channel.end.counterparty.channel_id
-                is_open = channel.port_id == port and channel.end.state is ChannelState.OPEN
-                if is_open and (other, channel.channel_id) in open_on_b:
-                    return Channel(channel.channel_id, ChannelId(other))
-        return None
-
-    async def _channel_state(self, a: str, b: str, port: str) -> str:
-        """Return how far the handshakes between two chains are, in a few words."""
-        client_a, client_b = await self.client(a), await self.client(b)
-        tracking_b = [
-            hosted.client_id
-            for hosted in await client_a.clients()
-            if client_b.read_client(hosted.state) is not None
-        ]
-        if not tracking_b:
-            return "no client"
-        for connection in await client_a.connections():
-            if connection.end.client_id not in tracking_b:
-                continue
-            for channel in await client_a.channels(connection.connection_id):
-                if channel.port_id == port:
-                    return f"channel {channel.end.state.name}"
-            return f"connection {connection.end.state.name}"
-        return "clients only"
+    async def _furthest(self, chain: str, other: str, port: str) -> IdentifiedChannel | str:
+        """Return a chain's channel towards another, or how far it is, in two or three questions."""
+        client, tracked = await self.client(chain), await self.client(other)
+        tracking = self._tracking.get((chain, other))
+        if tracking is None:
+            tracking = frozenset(
+                hosted.client_id
+                for hosted in await client.clients()
+                if tracked.read_client(hosted.state) is not None
+            )
+            if not tracking:
+                return "no client"
+            self._tracking[chain, other] = tracking
+        state = "clients only"
+        for connection in await client.connections():
+            if connection.end.client_id in tracking:
+                state = f"connection {connection.end.state.name}"
+                for channel in await client.channels(connection.connection_id):
+                    if channel.port_id == port:
+                        return channel
+        return state
 
     async def deliver(
         self, client: ZoneClient, *messages: AnyValue, timeout_s: float = DEFAULT_TIMEOUT_S
