@@ -1,6 +1,6 @@
 """Zones in this process: real applications, signed headers, and CometBFT's RPC answers.
 
-What consensus does is done by four keys that sign every block at once; all else is the
+What consensus does is done by a few keys that sign every block at once; all else is the
 product's own code. ``InProcessZone.call`` fits ``parachains.zone.rpc.RpcTransport``.
 """
 
@@ -44,10 +44,10 @@ class GenesisValidator:
 
 
 class InProcessZone:
-    def __init__(self, chain_id, clock, *, prefix, denom, users=()):
+    def __init__(self, chain_id, clock, *, prefix, denom, users=(), validators=4):
         self.chain_id = chain_id
         self.clock = clock
-        self.keys = signers(4, prefix=chain_id)
+        self.keys = signers(validators, prefix=chain_id)
         self.set = set_of(self.keys, 10)
         self.prefix, self.denom = prefix, denom
         self.app = zone_application(

@@ -1,0 +1,336 @@
+"""The scenario: gather, judge every forgery on a copied state, then send the classes to blocks."""
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from chainkit.primitives.heights import Height, chain_revision
+from chainkit.primitives.timestamps import NS_PER_SECOND
+from chainkit.primitives.types import BlockHeight, ChainId, Denom, TimestampNs
+from demos.forged.attempts import (
+    byte_attempts,
+    header_attempts,
+    header_byte_attempts,
+    header_originals,
+    originals,
+    shaped_attempts,
+)
+from demos.forged.blocks import Blocks, Compared, InBlock, compare
+from demos.forged.copies import copy_node
+from demos.forged.gathering import End, Gathering, end_of
+from demos.forged.judge import Judge, Payer
+from demos.forged.report import Report, describe
+from demos.forged.values import Attempt, Evidence, Headers, Kind, Outcome, Verdict
+from demos.network import Network, run_scenario
+from ibc.ics02_client.port import AnyValue
+from isthmus.cli.output import Output
+from isthmus.config import ChainSpec, NetSpec, PathEndSpec
+from parachains.sdk.relaying import TxOutcome
+from parachains.zone.accounts import Key
+from parachains.zone.client import ZoneClient
+
+HUB, ZONE, USER = "hub", "zone-a", "alice"
+SPEC = NetSpec(
+    chains=(
+        ChainSpec(name=HUB, kind="hub", validators=4, denom="uisth"),
+        ChainSpec(name=ZONE, validators=3, denom="utoka"),
+    ),
+    paths=(PathEndSpec(a=ZONE, b=HUB),),
+)
+"""Three validators on the zone, so that two of three is a commit that is not one."""
+
+MASKS = (0x01,)
+"""Bits that are changed in each byte, one mask at a time."""
+SAMPLES_PER_CLASS = 3
+"""Of each class so many forgeries go through RPC, with different refusals where there are."""
+AT_THE_DOOR = (Kind.PACKET_REPLAYED, Kind.ACKNOWLEDGEMENT_UNSENT)
+"""In a block these are no-ops, as in ibc-go; the mempool refuses them by name."""
+QUIET_SPAN = 8
+"""So many heights on both sides of the forgeries are looked at for blocks without any."""
+_TELL_EVERY_S = 5.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of the attempts so far. Mutable: it counts."""
+
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    classes: Counter[Kind] = field(default_factory=Counter)
+    inert: Counter[str] = field(default_factory=Counter)
+    accepted: list[str] = field(default_factory=list)
+    samples: dict[Kind, dict[str, Attempt]] = field(default_factory=dict)
+
+    def add(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Count one."""
+        self.verdicts[outcome.verdict] += 1
+        self.classes[attempt.kind] += 1
+        if outcome.verdict is Verdict.INERT:
+            self.inert[attempt.kind.name.lower()] += 1
+        elif outcome.verdict is Verdict.ACCEPTED:
+            self.accepted.append(f"{attempt.kind.value}: {attempt.label}: {outcome.refusal}")
+        else:
+            self.refusals[outcome.refusal] += 1
+            if outcome.is_paid:
+                samples = self.samples.setdefault(attempt.kind, {})
+                samples.setdefault(outcome.refusal, attempt)
+
+    def chosen(self) -> dict[Attempt, str]:
+        """Return forgeries that reach their handlers, and how they were refused.
+
+        A few of each class, with different refusals where there are.
+        """
+        return {
+            attempt: refusal
+            for kind in Kind
+            for refusal, attempt in list(self.samples.get(kind, {}).items())[:SAMPLES_PER_CLASS]
+        }
+
+
+class NetworkWorld:
+    """What gathering needs, on a running network."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    async def deliver(self, client: ZoneClient, *messages: AnyValue) -> TxOutcome:
+        """Return what a block made of the messages in one transaction."""
+        return await self._network.deliver(client, *messages)
+
+    async def wait_for_time(self, client: ZoneClient, time: TimestampNs) -> None:
+        """Return when the chain's newest block is later than ``time``."""
+        left = [0]
+
+        async def look() -> bool | None:
+            left[0] = -(-(time - (await client.status()).time) // NS_PER_SECOND)
+            return True if left[0] < 0 else None
+
+        await self._network.wait_until(
+            lambda: f"waiting for a timeout on {client.chain_id}, {left[0]} s left", look
+        )
+
+    async def wait_for_height(self, client: ZoneClient, height: BlockHeight) -> None:
+        """Return when the chain is at ``height``."""
+
+        async def look() -> bool | None:
+            return True if (await client.status()).height >= height else None
+
+        await self._network.wait_until(f"waiting for height {height} on {client.chain_id}", look)
+
+
+async def play(network: Network) -> Report:
+    """Return what became of all forgeries on ``network``."""
+    scenario = _Scenario(network)
+    return await scenario.run()
+
+
+class _Scenario:
+    """One run. Mutable: it counts."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._tally = Tally()
+        self._world = NetworkWorld(network)
+        self._parts: dict[str, float] = {}
+        self._marked_s = network.began_s
+
+    async def run(self) -> Report:
+        net = self._network
+        channel = await net.wait_for_channel(ZONE, HUB)
+        # From here on every transaction on both chains is the scenario's own.
+        await net.devnet.stop("relayer")
+        self._mark("network")
+        hub = await end_of(await net.client(HUB, USER), self._denom(HUB), channel.on_b)
+        zone = await end_of(await net.client(ZONE, USER), self._denom(ZONE), channel.on_a)
+        net.say("gathering packets, proofs and headers")
+        evidence = await Gathering(self._world, hub, zone).gather()
+        on_zone = await Gathering(self._world, zone, hub).headers()
+        self._mark("gathering")
+        await self._judge_at_the_hub(evidence)
+        await self._judge_at_the_zone(on_zone)
+        self._mark("judging")
+        return await self._through_blocks(hub, evidence)
+
+    def _denom(self, chain: str) -> Denom:
+        return Denom(self._network.chain(chain).denom)
+
+    def _key(self, chain: str) -> Key:
+        secret = bytes.fromhex(self._network.account(USER).private_key)
+        return Key(secret, self._network.chain(chain).bech32_prefix)
+
+    async def _judge_at_the_hub(self, evidence: Evidence) -> None:
+        judge = await self._judge_on(HUB, self._network.chain(HUB).nodes[-1].name, "copy-1")
+        judge.admit(originals(evidence))
+        forgeries = itertools.chain(shaped_attempts(evidence), byte_attempts(evidence, MASKS))
+        self._judge_all(judge, forgeries)
+
+    async def _judge_at_the_zone(self, headers: Headers) -> None:
+        """The hub's commits have four signatures, of which three suffice."""
+        judge = await self._judge_on(ZONE, self._network.chain(ZONE).nodes[-1].name, "copy-2")
+        judge.admit(header_originals(headers))
+        forgeries = itertools.chain(header_attempts(headers), header_byte_attempts(headers, MASKS))
+        self._judge_all(judge, forgeries)
+
+    async def _judge_on(self, chain: str, node: str, folder: str) -> Judge:
+        net = self._network
+        net.say(f"copying the state of {node}")
+        copy = await copy_node(net, node, net.home / folder)
+        app = copy.application()
+        height = app.info().last_block_height
+        chain_id = ChainId(net.chain(chain).chain_id)
+        client = await net.client(chain, USER)
+        last = await client.time_at(Height(chain_revision(chain_id), height))
+        net.say(f"judging on top of block {height} of {chain_id}")
+        return Judge(
+            app,
+            chain_id=chain_id,
+            key=self._key(chain),
+            denom=self._denom(chain),
+            time=TimestampNs(last + NS_PER_SECOND),
+        )
+
+    def _judge_all(self, judge: Judge, attempts: Iterable[Attempt]) -> None:
+        told = time.monotonic()
+        for attempt in attempts:
+            self._tally.add(attempt, judge.judge(attempt))
+            if time.monotonic() - told > _TELL_EVERY_S:
+                told = time.monotonic()
+                self._tell()
+        self._tell()
+
+    def _tell(self) -> None:
+        verdicts = self._tally.verdicts
+        self._network.say(
+            f"{verdicts.total()} forgeries: {verdicts[Verdict.REFUSED]} refused, "
+            f"{verdicts[Verdict.INERT]} inert, {verdicts[Verdict.ACCEPTED]} accepted"
+        )
+
+    async def _through_blocks(self, hub: End, evidence: Evidence) -> Report:
+        net = self._network
+        chosen = self._tally.chosen()
+        payer = Payer(hub.client.chain_id, self._key(HUB), hub.denom, await hub.client.account())
+        blocks = Blocks(net, hub.client, payer)
+        # The first fee of all makes the account that collects fees.
+        await blocks.accept(payer.send(1))
+        net.say(f"sending {len(chosen)} forgeries of all classes through RPC into blocks")
+        doors = {}
+        for kind in AT_THE_DOOR:
+            attempt = next(each for each in chosen if each.kind is kind)
+            doors[kind.name.lower()] = await blocks.refused_at_the_door(attempt)
+        in_blocks = await blocks.refuse(chosen)
+        net.say("sending the true messages: each must be accepted")
+        accepted = {}
+        for name, message in originals(evidence).items():
+            accepted[name] = (await blocks.accept(message)).code == 0
+        heights = sorted({each.height for each in in_blocks})
+        net.say(f"comparing all stores before and after blocks {heights}")
+        compared = await self._compare(hub.client, payer, heights)
+        otherwise = tuple(
+            f"{each.attempt.label}: {each.refusal}, not {chosen[each.attempt]}"
+            for each in in_blocks
+            if each.refusal != chosen[each.attempt]
+        )
+        return self._report(in_blocks, otherwise, doors, accepted, compared)
+
+    async def _compare(
+        self, client: ZoneClient, payer: Payer, heights: list[BlockHeight]
+    ) -> Compared:
+        net = self._network
+        node = net.chain(HUB).nodes[-1].name
+        last = (await client.status()).height
+        await net.wait_for_height(HUB, last + 1)
+        copy = await copy_node(net, node, net.home / "copy-3")
+        quiet = await self._quiet_blocks(heights)
+        return compare(copy, payer, heights, quiet)
+
+    async def _quiet_blocks(self, heights: list[BlockHeight]) -> list[BlockHeight]:
+        """Return blocks without transactions around ``heights``."""
+        transport = await self._network.transport(HUB)
+        found = []
+        for low, high in (
+            (max(heights[0] - QUIET_SPAN, 2), heights[0] - 1),
+            (heights[-1] + 1, heights[-1] + QUIET_SPAN),
+        ):
+            params = {"minHeight": str(low), "maxHeight": str(high)}
+            answer = await transport.call("blockchain", params)
+            metas = msgspec.convert(answer, _Blockchain).block_metas
+            found += [int(meta.header.height) for meta in metas if meta.num_txs == "0"]
+        return [BlockHeight(height) for height in sorted(found)]
+
+    def _report(
+        self,
+        in_blocks: tuple[InBlock, ...],
+        otherwise: tuple[str, ...],
+        doors: Mapping[str, str],
+        accepted: Mapping[str, bool],
+        compared: Compared,
+    ) -> Report:
+        tally, attempts = self._tally, self._tally.verdicts.total() + len(in_blocks)
+        self._mark("blocks")
+        return Report(
+            attempts=attempts,
+            accepted=tally.verdicts[Verdict.ACCEPTED],
+            accepted_forgeries=tuple(tally.accepted),
+            inert=tally.verdicts[Verdict.INERT],
+            inert_by_class=dict(tally.inert),
+            refused=tally.verdicts[Verdict.REFUSED] + len(in_blocks),
+            refusals=dict((tally.refusals + Counter(e.refusal for e in in_blocks)).most_common()),
+            classes={kind.name.lower(): tally.classes[kind] for kind in Kind},
+            classes_through_rpc=len({each.attempt.kind for each in in_blocks}),
+            through_rpc=tuple(
+                {
+                    "class": each.attempt.kind.name.lower(),
+                    "forgery": each.attempt.label,
+                    "height": each.height,
+                    "refusal": each.refusal,
+                }
+                for each in in_blocks
+            ),
+            judged_otherwise=otherwise,
+            at_the_door=doors,
+            blocks_compared=len({each.height for each in in_blocks}),
+            fee_changes=compared.fees,
+            upkeep_stores=compared.upkeep,
+            other_changes=compared.others,
+            originals=accepted,
+            seconds=round(time.monotonic() - self._network.began_s, 1),
+            seconds_by_part=self._parts,
+        )
+
+    def _mark(self, part: str) -> None:
+        """Note how long a part took."""
+        now = time.monotonic()
+        self._parts[part] = round(now - self._marked_s, 1)
+        self._marked_s = now
+
+
+class _BlockHeader(msgspec.Struct):
+    height: str
+
+
+class _BlockMeta(msgspec.Struct):
+    header: _BlockHeader
+    num_txs: str
+
+
+class _Blockchain(msgspec.Struct):
+    block_metas: list[_BlockMeta]
+
+
+class ForgedDemo:
+    """``isthmus demo forged``."""
+
+    summary = "every byte of proofs and headers flipped, and what a forger would try: all refused"
+
+    def run(self, home: Path | None, output: Output) -> bool:
+        """Run it; return whether nothing forged was accepted."""
+        report = run_scenario(play, spec=SPEC, home=home, say=output.progress, name="forged")
+        output.result(asdict(report), lambda: describe(report))
+        for failure in report.failures():
+            output.progress(f"failed: {failure}")
+        return not report.failures()

@@ -1,0 +1,180 @@
+"""IBC's core with the real Tendermint client and real proofs, between two applications.
+
+The forgeries are those of ``isthmus demo forged``; here every chain is in this process and
+only every n-th byte is changed, so that each of them is refused in ``make test`` too.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+
+from demos.forged.attempts import (
+    ACKNOWLEDGE,
+    ADJACENT,
+    RECEIVE,
+    TIME_OUT,
+    TRY,
+    UPDATE,
+    acknowledge,
+    byte_attempts,
+    originals,
+    receive,
+    shaped_attempts,
+)
+from demos.forged.judge import NO_OP, name_of
+from demos.forged.values import Attempt, Kind, Verdict
+from ibc.ics04_channel.types import ChannelState
+from parachains.sdk.relaying import TxRedundant, TxRefused
+from tests.linked_zones import World, linked_zones
+
+STRIDE = 11
+MASKS = (0x01, 0x80)
+MAY_BE_INERT = {Kind.HEADER_BYTE, Kind.HEADER_ENCODING, Kind.MESSAGE_BYTE, Kind.SIGNATURE_FORGED}
+
+
+@pytest.fixture(scope="module")
+def linked():
+    return linked_zones()
+
+
+@pytest.fixture(scope="module")
+def judged(linked):
+    """Every forgery with its outcome, by class."""
+    judge = linked.judge()
+    judge.admit(originals(linked.evidence))
+    forged = chain(
+        shaped_attempts(linked.evidence), byte_attempts(linked.evidence, MASKS, stride=STRIDE)
+    )
+    found = defaultdict(list)
+    for attempt in forged:
+        found[attempt.kind].append((attempt, judge.judge(attempt)))
+    return found
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower())
+def test_no_forgery_is_accepted(judged, kind):
+    """
+    Of every class: nothing but fee and sequence changes; at least one gets as far as its
+    handler; only what is not part of a verified statement may be inert.
+    """
+    outcomes = judged[kind]
+    accepted = [a.label for a, outcome in outcomes if outcome.verdict is Verdict.ACCEPTED]
+    inert = [a.label for a, outcome in outcomes if outcome.verdict is Verdict.INERT]
+
+    assert accepted == []
+    assert not inert or kind in MAY_BE_INERT
+    assert any(outcome.is_paid for _, outcome in outcomes)
+
+
+def refusals(judged, kind):
+    return Counter(outcome.refusal for _, outcome in judged[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Kind.PACKET_REPLAYED, {NO_OP, "commitment/2 InvalidProof"}),
+        (
+            Kind.PACKET_LATE,
+            {"channel/40 TimeoutElapsed", "commitment/2 InvalidProof", "channel/13 InvalidPacket"},
+        ),
+        (Kind.TIMEOUT_EARLY, {"channel/39 TimeoutNotReached", "channel/13 InvalidPacket"}),
+        (Kind.TIMEOUT_OF_RECEIVED, {"commitment/2 InvalidProof"}),
+        (Kind.TWO_OF_THREE, {"07-tendermint/6 InvalidHeader"}),
+        (Kind.CLIENT_EXPIRED, {"client/29 ClientNotActive"}),
+    ],
+    ids=lambda value: value.name.lower() if isinstance(value, Kind) else "",
+)
+def test_the_refusals_that_matter_have_their_names(judged, kind, expected):
+    """A forgery is refused by the rule that it breaks, not by chance."""
+    assert set(refusals(judged, kind)) == expected
+
+
+def test_the_judge_sees_an_accepted_forgery(linked):
+    """What a true message does counts as accepted where it is not the original, else as inert."""
+    judge = linked.judge()
+    true = originals(linked.evidence)
+    judge.admit(true)
+    stolen = Attempt(Kind.PACKET_ALTERED, "a true one", true[RECEIVE])
+    other = Attempt(Kind.PACKET_ALTERED, "of another message", true[ADJACENT], UPDATE)
+    same = Attempt(Kind.PACKET_ALTERED, "itself", true[RECEIVE], RECEIVE)
+
+    assert judge.judge(stolen).verdict is Verdict.ACCEPTED
+    assert judge.judge(other).verdict is Verdict.ACCEPTED
+    assert judge.judge(same).verdict is Verdict.INERT
+
+
+def test_the_true_messages_do_what_they_say():
+    """
+    After the channel's handshake: a packet is received, an answer and a timeout end theirs, a
+    second channel is answered, and the client takes both headers.
+    """
+    linked = linked_zones()
+    evidence, hub = linked.evidence, linked.hub
+    client = hub.client()
+    packet = evidence.fresh.packet
+
+    async def play():
+        before = await client.commitments(packet.destination_port, packet.destination_channel)
+        outcomes = {}
+        for name, message in originals(evidence).items():
+            outcomes[name] = (await World(hub).deliver(client, message)).code
+        after = await client.commitments(packet.destination_port, packet.destination_channel)
+        unreceived = await client.unreceived(
+            packet.destination_port, packet.destination_channel, [packet.sequence]
+        )
+        return before, outcomes, after, unreceived, await client.channels("connection-0")
+
+    before, outcomes, after, unreceived, channels = asyncio.run(play())
+
+    assert outcomes == dict.fromkeys((RECEIVE, ACKNOWLEDGE, TIME_OUT, TRY, ADJACENT, UPDATE), 0)
+    ended = {evidence.answered.packet.sequence, evidence.unreceived.packet.sequence}
+    assert set(before) - set(after) == ended
+    assert unreceived == frozenset()
+    assert [each.end.state for each in channels] == [ChannelState.OPEN, ChannelState.TRYOPEN]
+
+
+@pytest.mark.parametrize("what", ["received", "unsent"])
+def test_the_mempool_names_what_is_done_before(linked, what):
+    """A replayed packet and an answer to a packet never sent do not get into a block alone."""
+    evidence = linked.evidence
+    never = replace(evidence.answered.packet, sequence=99)
+    message = {
+        "received": receive(evidence, evidence.received),
+        "unsent": acknowledge(evidence, replace(evidence.answered, packet=never)),
+    }[what]
+    with pytest.raises(TxRedundant) as refused:
+        asyncio.run(World(linked.hub).deliver(linked.hub.client(), message))
+
+    assert name_of(refused.value.codespace, refused.value.code) == "channel/22 RedundantTransaction"
+
+
+def test_the_mempool_refuses_a_forged_proof(linked):
+    """A bare forgery costs its sender nothing and reaches no block."""
+    proof = replace(linked.evidence.fresh.proof, proof=linked.evidence.late.proof.proof)
+    message = receive(linked.evidence, replace(linked.evidence.fresh, proof=proof))
+    height = linked.hub.height
+    with pytest.raises(TxRefused):
+        asyncio.run(World(linked.hub).deliver(linked.hub.client(), message))
+
+    assert linked.hub.height == height
+
+
+def test_nothing_is_believed_of_an_expired_client(linked):
+    """Past the trusting period the very messages that were accepted are refused by name."""
+    evidence = linked.evidence
+    period = 30 * 24 * 3600
+    judge = linked.judge(later_s=period)
+    true = originals(evidence)
+    for name in (RECEIVE, ACKNOWLEDGE, TIME_OUT, TRY, ADJACENT, UPDATE):
+        outcome = judge.judge(Attempt(Kind.CLIENT_EXPIRED, name, true[name]))
+        expected = {"client/29 ClientNotActive"}
+        if name == RECEIVE:
+            # The packet's own timeout is looked at first.
+            expected = {"channel/40 TimeoutElapsed"}
+
+        assert outcome.verdict is Verdict.REFUSED
+        assert outcome.refusal in expected
