@@ -73,7 +73,7 @@ def read_toml(path: Path) -> Mapping[str, object]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DamagedFile(path=path, reason=str(error)) from error
 
 

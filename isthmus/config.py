@@ -23,7 +23,7 @@ _WHERE = re.compile(r"^(?P<expected>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTAL
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-ChainIdText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9._-]*$")]
+ChainIdText = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z][A-Za-z0-9._-]*)?$")]
 DenomText = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9]{2,15}$")]
 PrefixText = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{1,16}$")]
 PortText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._+#<>-]{2,128}$")]
@@ -134,7 +134,7 @@ def parse_spec(toml: str) -> NetSpec:
         raise BadSpec(path="net.toml", expected=f"expected at most {MAX_SPEC_BYTES} bytes")
     try:
         values = tomllib.loads(toml)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadSpec(path="net.toml", expected=f"expected TOML: {error}") from error
     try:
         spec = msgspec.convert(values, NetSpec)

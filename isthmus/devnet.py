@@ -5,6 +5,7 @@ that lost a part must not look healthy.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -20,24 +21,24 @@ import msgspec
 
 from chainkit.primitives.errors import OperationFailed
 from isthmus.adapters.rpc_client import HttpRpcTransport
+from isthmus.discovery import find_chain_kind
 from isthmus.homes import ChainPlace, NetPlace, NodePlace
+from isthmus.processes import PROCESSES_FILE, running_processes, write_processes
 
 Report = Callable[[str], None]
 """Takes one line for the person who waits."""
 
-PID_FILE = "devnet.pid"
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.2
 LOG_TAIL_BYTES = 2_000
-_NODE = "import sys; from isthmus.cli.node import main; sys.exit(main())"
-_ISTHMUS = "import sys; from isthmus.cli.main import main; sys.exit(main())"
+_ISTHMUS = "isthmus.cli.main"
 
 
 class ChildEnded(OperationFailed):
     """A process of the network ended by itself."""
 
-    def __init__(self, *, name: str, code: int, log_tail: str) -> None:
-        super().__init__(f"{name} ended with code {code}:\n{log_tail}")
+    def __init__(self, *, name: str, code: int, log: Path) -> None:
+        super().__init__(f"{name} ended with code {code}: {_last_line(log)} (all of it: {log})")
         self.name = name
         self.code = code
 
@@ -75,18 +76,19 @@ class NodeStatus:
 
 def child_specs(home: Path, place: NetPlace, *, broker: bool) -> tuple[ChildSpec, ...]:
     """Return the processes of a network in the order in which they start."""
-    logs = home / "logs"
+
+    def child(name: str, *command: str) -> ChildSpec:
+        log = home / "logs" / f"{name}.log"
+        return ChildSpec(name, (sys.executable, "-m", *command), log)
+
     found = []
     if broker:
-        command = (sys.executable, "-c", _ISTHMUS, "broker", "--port", str(place.broker_port))
-        found.append(ChildSpec("broker", command, logs / "broker.log"))
+        found.append(child("broker", _ISTHMUS, "broker", "--port", str(place.broker_port)))
     for chain in place.chains:
-        for node in chain.nodes:
-            command = (sys.executable, "-c", _NODE, "start", "--home", str(home / node.home))
-            found.append(ChildSpec(node.name, command, logs / f"{node.name}.log"))
-    relayer = home / place.relayer_home
-    command = (sys.executable, "-c", _ISTHMUS, "relay", "--home", str(relayer))
-    found.append(ChildSpec("relayer", command, logs / "relayer.log"))
+        kind = find_chain_kind(chain.kind)
+        found += [child(n.name, *kind.node_command(home / n.home)) for n in chain.nodes]
+    relayer = str(home / place.relayer_home)
+    found.append(child("relayer", _ISTHMUS, "relay", "--json", "--home", relayer))
     return tuple(found)
 
 
@@ -102,7 +104,6 @@ class Devnet:
     async def __aenter__(self) -> Self:
         """Start every child; what started is stopped if one cannot."""
         (self._home / "logs").mkdir(exist_ok=True)
-        (self._home / PID_FILE).write_text(str(os.getpid()), encoding="ascii")
         try:
             for spec in self._specs:
                 await self.start(spec.name)
@@ -115,7 +116,7 @@ class Devnet:
         """Ask every child to end, the last started first; end by force what does not."""
         for name in reversed(tuple(self._processes)):
             await self.stop(name)
-        (self._home / PID_FILE).unlink(missing_ok=True)
+        (self._home / PROCESSES_FILE).unlink(missing_ok=True)
 
     async def start(
         self,
@@ -143,6 +144,11 @@ class Devnet:
                 stderr=log,
                 env=os.environ | environment,
             )
+        self._keep_pids()
+
+    def _keep_pids(self) -> None:
+        pids = {name: process.pid for name, process in self._processes.items()}
+        write_processes(self._home, {"up": os.getpid(), **pids})
 
     async def wait_for_end(self, name: str) -> int:
         """Wait until a child that may end has ended; return its code, -9 after kill -9."""
@@ -173,7 +179,7 @@ class Devnet:
         for name, process in self._processes.items():
             if process.returncode is not None and name not in self._mortal:
                 spec = next(each for each in self._specs if each.name == name)
-                raise ChildEnded(name=name, code=process.returncode, log_tail=_tail(spec.log))
+                raise ChildEnded(name=name, code=process.returncode, log=spec.log)
 
     async def watch(self) -> None:
         """Wait until a child ends by itself, which is an error.
@@ -273,26 +279,34 @@ class _NetInfo(msgspec.Struct):
 def stop_running(home: Path) -> None:
     """Ask the network of ``home`` to end and wait until it has.
 
+    Where its parent was killed, the processes that it left behind are ended one by one.
+
     Raises:
         NotRunning: None runs there.
         NotReady: It did not end in time.
     """
-    try:
-        pid = int((home / PID_FILE).read_text(encoding="ascii"))
-        os.kill(pid, signal.SIGTERM)
-    except (OSError, ValueError) as error:
-        raise NotRunning(f"no network runs in {home}") from error
+    running = {process.name: process.pid for process in running_processes(home)}
+    if not running:
+        (home / PROCESSES_FILE).unlink(missing_ok=True)
+        raise NotRunning(f"no network runs in {home}")
+    asked = [running["up"]] if "up" in running else list(running.values())
+    for pid in asked:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
     timeout_s = STOP_TIMEOUT_S * 3
     deadline = time.monotonic() + timeout_s
-    while (home / PID_FILE).exists():
+    while running_processes(home):
         if time.monotonic() > deadline:
-            raise NotReady(reason=f"waiting for process {pid} to end", timeout_s=timeout_s)
+            pids = ", ".join(str(pid) for pid in asked)
+            raise NotReady(reason=f"waiting for process {pids} to end", timeout_s=timeout_s)
         time.sleep(POLL_S)
+    (home / PROCESSES_FILE).unlink(missing_ok=True)
 
 
-def _tail(log: Path) -> str:
-    """Return the end of a log."""
+def _last_line(log: Path) -> str:
+    """Return the last line of a log, which says why a process ended."""
     try:
-        return log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+        lines = log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").split("\n")
     except OSError:
-        return "(no log)"
+        return "no log"
+    return next((line.strip() for line in reversed(lines) if line.strip()), "nothing logged")

@@ -29,7 +29,7 @@ class NotInstalled(OperationFailed):
     """No installed package offers something of that name."""
 
     def __init__(self, *, what: str, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"{what} {name!r} is not installed; expected one of {', '.join(known)}")
+        super().__init__(f"no {what} {name!r} is installed; expected one of {', '.join(known)}")
         self.what = what
         self.name = name
         self.known = tuple(known)
@@ -95,6 +95,7 @@ _LIGHT_CLIENTS = Group(LIGHT_CLIENTS, "light client")
 _IBC_APPLICATIONS = Group(IBC_APPLICATIONS, "IBC application")
 _NODE_APPLICATIONS = Group(NODE_APPLICATIONS, "application")
 _CHAIN_KINDS = Group(CHAIN_KINDS, "chain kind")
+DEMO_GROUP = Group(DEMOS, "demo")
 
 
 def light_client_names() -> tuple[str, ...]:

@@ -68,6 +68,8 @@ class NetPlace(msgspec.Struct, frozen=True):
     accounts: tuple[AccountPlace, ...]
     relayer_home: str
     broker_port: int
+    spec: NetSpec = NetSpec()
+    """What the network was made from."""
 
     def chain(self, name: str) -> ChainPlace:
         """Return the chain of that name, which must be there."""
@@ -141,6 +143,7 @@ def write_network(
         accounts=tuple(_account_place(spec, account) for account in accounts),
         relayer_home="relayer",
         broker_port=broker_port,
+        spec=spec,
     )
     (home / "relayer").mkdir(exist_ok=True)
     write_durably(home / "relayer" / "relayer.toml", relayer_toml(spec, place).encode(), mode=0o600)

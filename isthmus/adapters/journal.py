@@ -1,5 +1,6 @@
 """The relayer's journal in SQLite: transactions by name and fate, and what was reported."""
 
+import contextlib
 import sqlite3
 import time
 from pathlib import Path
@@ -141,3 +142,22 @@ class SqliteJournal:
             return list(self._database.conn.execute(sql, values))
         except sqlite3.Error as error:
             raise JournalUnusable(path=self._path, reason=str(error)) from error
+
+
+def read_last_notes(path: Path) -> list[tuple[str, str, int]]:
+    """Return (path of the relayer, event, time in ns) of each path's newest report.
+
+    For others than the relayer: nothing is written, and a file that is not there is empty.
+
+    Raises:
+        JournalUnusable: The file is no journal.
+    """
+    if not path.exists():
+        return []
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        ) as connection:
+            return list(connection.execute("select path, event, max(at) from notes group by path"))
+    except sqlite3.Error as error:
+        raise JournalUnusable(path=path, reason=str(error)) from error

@@ -1,15 +1,13 @@
 """``demo NAME``: scenarios that packages offer under the entry point group isthmus.demos."""
 
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
 import click
 
-from isthmus.cli.output import Output, json_option
-
-GROUP = "isthmus.demos"
+from isthmus.cli.output import Command, Output, json_option
+from isthmus.discovery import DEMO_GROUP
 
 
 class Demo(Protocol):
@@ -22,22 +20,19 @@ class Demo(Protocol):
         ...
 
 
-@click.command()
+@click.command(cls=Command, example="isthmus demo\nisthmus demo transfer --json")
 @click.argument("name", required=False)
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Keep files here.")
 @json_option
 def demo(name: str | None, home: Path | None, *, as_json: bool) -> None:
-    r"""Run a demo by its name, or list them.
-
-    \b
-    Example:
-      isthmus demo transfer --json
-    """
-    points = {point.name: point for point in entry_points(group=GROUP)}
+    """Run a demo by its name, or list them."""
+    output = Output(as_json)
     if name is None:
-        Output(as_json).result({"demos": sorted(points)}, lambda: "\n".join(sorted(points)))
+        found = {each: cast("Demo", DEMO_GROUP.load(each)).summary for each in DEMO_GROUP.points()}
+        output.result(
+            {"demos": found},
+            lambda: "\n".join(f"{each:<12} {summary}" for each, summary in found.items()),
+        )
         return
-    if name not in points:
-        raise click.UsageError(f"expected one of {', '.join(sorted(points))}")
-    found = cast("Demo", points[name].load())
-    sys.exit(0 if found.run(home, Output(as_json)) else 1)
+    chosen = cast("Demo", DEMO_GROUP.load(name))
+    sys.exit(0 if chosen.run(home, output) else 1)

@@ -1,46 +1,42 @@
 """``isthmus``: networks, daemons and users."""
 
 import sys
-import tomllib
 from importlib.metadata import version as package_version
 
 import click
-import msgspec
 
-from chainkit.primitives.errors import OperationFailed, RuleBroken
+from isthmus.cli.daemons import broker, relay
 from isthmus.cli.demo import demo
-from isthmus.cli.network import broker, down, keys, relay, status, up
-from relayer.config import WrongSetting
+from isthmus.cli.keys import keys
+from isthmus.cli.network import down, up
+from isthmus.cli.output import Group
+from isthmus.cli.query import query
+from isthmus.cli.status import status
+from isthmus.cli.trace import trace_command
+from isthmus.cli.tx import tx
 
 
-@click.group()
+@click.group(
+    cls=Group,
+    example="isthmus up --detach\n"
+    "isthmus status\n"
+    "isthmus tx transfer alice bob 1000utoka --chain zone-a --to zone-b --follow\n"
+    "isthmus query balances bob --chain zone-b\n"
+    "isthmus demo transfer\n"
+    "isthmus down",
+)
 @click.version_option(package_version("isthmus"))
 def cli() -> None:
-    r"""A cross-chain hub: local networks, relaying and demos.
-
-    \b
-    Example:
-      isthmus up --detach
-      isthmus status
-      isthmus demo transfer
-      isthmus down
-    """
+    """A cross-chain hub: local networks, relaying and demos."""
 
 
-for _command in (up, down, status, keys, relay, broker, demo):
+for _command in (up, down, status, keys, tx, query, trace_command, relay, broker, demo):
     cli.add_command(_command)
 
 
 def main() -> int:
-    """Run the command line; return the exit code."""
-    try:
-        cli()
-    except (RuleBroken, OperationFailed, WrongSetting, OSError) as error:
-        click.echo(f"error: {error}", err=True)
-        return 1
-    except (msgspec.MsgspecError, tomllib.TOMLDecodeError) as error:
-        click.echo(f"error: a file of the network is damaged: {error}", err=True)
-        return 1
+    """Run the command line; it ends the process with the exit code."""
+    cli()
     return 0
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import click
 import structlog
 
-from chainkit.primitives.errors import MalformedMessage, OperationFailed, RuleBroken
+from chainkit.primitives.errors import OperationFailed, RuleBroken
 from chainkit.primitives.types import ChainId, TimestampNs, VotingPower
+from isthmus.cli.daemons import configure_logs
+from isthmus.cli.output import Command, Group
 from isthmus.compose import build_node
 from relay_chain.node.config import NodeConfig, write_config
 from relay_chain.node.files import write_durably
@@ -32,32 +34,25 @@ _HOME = click.option(
 )
 
 
-@click.group()
+@click.group(
+    cls=Group,
+    example="isthmusd init mynode --home /tmp/node --chain-id zone-1 --app zone\n"
+    "isthmusd start --home /tmp/node",
+)
 def main() -> None:
-    r"""Run and look after one node.
-
-    \b
-    Example:
-      isthmusd init mynode --home /tmp/node --chain-id zone-1 --app zone
-      isthmusd start --home /tmp/node
-    """
+    """Run and look after one node."""
 
 
-@main.command()
+@main.command(cls=Command, example="isthmusd init mynode --home /tmp/node")
 @click.argument("moniker")
 @_HOME
 @click.option("--chain-id", default="isthmus-1", show_default=True)
 @click.option("--app", default="kvstore", show_default=True, help="hub, zone, kvstore or another.")
 def init(moniker: str, home: Path, chain_id: str, app: str) -> None:
-    r"""Make the home of a new chain with this node as its only validator.
-
-    \b
-    Example:
-      isthmusd init mynode --home /tmp/node
-    """
+    """Make the home of a new chain with this node as its only validator."""
     paths = NodePaths(home)
     if paths.genesis.exists():
-        raise click.ClickException(f"{paths.genesis} exists already")
+        raise OperationFailed(f"{paths.genesis} exists already")
     paths.config.parent.mkdir(parents=True, exist_ok=True)
     paths.data.mkdir(exist_ok=True)
     write_private_key(paths.validator_key, os.urandom(32))
@@ -72,35 +67,39 @@ def init(moniker: str, home: Path, chain_id: str, app: str) -> None:
     click.echo(json.dumps({"moniker": moniker, "chain_id": chain_id, "node_id": node_key.id}))
 
 
-@main.command()
+@main.command(
+    cls=Command,
+    example="isthmusd start --home /tmp/node\n"
+    "isthmusd start --home /tmp/node --mqtt-url mqtt://127.0.0.1:1883",
+)
 @_HOME
-@click.option("--log-level", default="info", show_default=True)
-def start(home: Path, log_level: str) -> None:
-    r"""Run the node until it is interrupted.
-
-    \b
-    Example:
-      isthmusd start --home /tmp/node
-    """
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(log_level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
+@click.option("--mqtt-url", default="", help="Broker that is told of blocks; else app.toml's.")
+def start(home: Path, log_level: str, mqtt_url: str) -> None:
+    """Run the node until it is interrupted; it logs JSON lines to standard error."""
+    configure_logs(as_json=True, level=log_level)
     try:
-        asyncio.run(_run(home))
-    except (RuleBroken, OperationFailed, FileNotFoundError) as error:
-        raise click.ClickException(str(error)) from error
+        asyncio.run(_run(home, mqtt_url))
+    except BaseExceptionGroup as group:
+        expected, others = group.split((RuleBroken, OperationFailed, OSError))
+        if expected is None or others is not None:
+            raise
+        raise OperationFailed(str(_first_of(expected))) from group
 
 
-async def _run(home: Path) -> None:
-    node = build_node(home)
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error in a group of groups."""
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _run(home: Path, mqtt_url: str) -> None:
+    node = build_node(home, mqtt_url=mqtt_url)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -112,26 +111,27 @@ async def _run(home: Path) -> None:
         running.cancel()
 
 
-@main.command("show-node-id")
+@main.command("show-node-id", cls=Command, example="isthmusd show-node-id --home /tmp/node")
 @_HOME
 def show_node_id(home: Path) -> None:
     """Print the id that peers dial this node by."""
     click.echo(load_or_create_node_key(NodePaths(home).node_key).id)
 
 
-@main.command("show-validator")
+@main.command("show-validator", cls=Command, example="isthmusd show-validator --home /tmp/node")
 @_HOME
 def show_validator(home: Path) -> None:
     """Print the public key that votes."""
     paths = NodePaths(home)
-    try:
-        key = FilePrivateValidator(paths.validator_key, paths.validator_state)
-    except (MalformedMessage, FileNotFoundError) as error:
-        raise click.ClickException(str(error)) from error
+    key = FilePrivateValidator(paths.validator_key, paths.validator_state)
     click.echo(json.dumps(public_key_to_json(key.public_key)))
 
 
-@main.command()
+@main.command(cls=Command, example="isthmusd version")
 def version() -> None:
     """Print the program's version."""
     click.echo(package_version("isthmus"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import msgspec
+
+from chainkit.primitives.errors import OperationFailed, RuleBroken
+from relayer.config import WrongSetting
 
 DEFAULT_HOME = Path.home() / ".isthmus" / "net"
 
@@ -34,3 +38,68 @@ class Output:
         """Print the result in the form that was asked for."""
         click.echo(json.dumps(dict(values)) if self.as_json else text())
         sys.stdout.flush()
+
+
+class Failed(click.ClickException):
+    """Something that a person can read in one line; exit code 1."""
+
+    def __init__(self, line: str, *, as_json: bool) -> None:
+        super().__init__(line)
+        self.as_json = as_json
+
+    def show(self, file: object = None) -> None:
+        """Print the line; with ``--json`` also as a JSON line where the result would be."""
+        del file
+        click.echo(f"error: {self.message}", err=True)
+        if self.as_json:
+            click.echo(json.dumps({"error": self.message}))
+
+
+class Command(click.Command):
+    """A command that shows an example, and whose errors are one clear line.
+
+    Args:
+        example: Lines that a person can type.
+    """
+
+    def __init__(self, *args: object, example: str, **attributes: object) -> None:
+        super().__init__(*args, **attributes)  # type: ignore[arg-type]
+        self.example = example
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example below the options."""
+        del ctx
+        write_example(formatter, self.example)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run it; an expected error becomes one line."""
+        try:
+            return super().invoke(ctx)
+        except (RuleBroken, OperationFailed, WrongSetting, OSError) as error:
+            raise self._failed(ctx, str(error)) from error
+        except msgspec.MsgspecError as error:
+            raise self._failed(ctx, f"a file is damaged: {error}") from error
+
+    @staticmethod
+    def _failed(ctx: click.Context, line: str) -> Failed:
+        return Failed(" ".join(line.split()), as_json=bool(ctx.params.get("as_json")))
+
+
+class Group(click.Group):
+    """A group of commands that shows an example."""
+
+    def __init__(self, *args: object, example: str, **attributes: object) -> None:
+        super().__init__(*args, **attributes)  # type: ignore[arg-type]
+        self.example = example
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example below the commands."""
+        del ctx
+        write_example(formatter, self.example)
+
+
+def write_example(formatter: click.HelpFormatter, example: str) -> None:
+    """Write lines as they are, under a heading."""
+    with formatter.section("Example"):
+        for line in example.strip().splitlines():
+            formatter.write(f"  {line.strip()}\n")

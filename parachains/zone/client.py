@@ -74,6 +74,7 @@ from parachains.sdk.relaying import (
 )
 from parachains.zone.accounts import Account, Key, tx_hash_of
 from parachains.zone.rpc import QueryFailed, Rpc, RpcTransport, hex_attribute
+from parachains.zone.rpc_forms import known_member
 
 _EXPECTED_SEQUENCE = re.compile(r"expected (\d{1,19}), got \d", re.ASCII)
 PAGE_LIMIT = 100
@@ -296,8 +297,8 @@ class ZoneClient:
                     PortId(channel.counterparty.port_id), ChannelId(channel.counterparty.channel_id)
                 )
                 end = ChannelEnd(
-                    ChannelState(channel.state),
-                    Order(channel.ordering),
+                    known_member(ChannelState, channel.state),
+                    known_member(Order, channel.ordering),
                     counterparty,
                     tuple(ConnectionId(hop) for hop in channel.connection_hops),
                     channel.version,
@@ -466,7 +467,7 @@ def _connection_of(connection: connection_pb2.IdentifiedConnection) -> Connectio
         versions=tuple(
             Version(version.identifier, tuple(version.features)) for version in connection.versions
         ),
-        state=ConnectionState(connection.state),
+        state=known_member(ConnectionState, connection.state),
         counterparty=ConnectionCounterparty(
             ClientId(counterparty.client_id),
             ConnectionId(counterparty.connection_id),

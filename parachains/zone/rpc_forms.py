@@ -5,6 +5,8 @@ Light blocks are not trusted for having been read; the client that gets them ver
 """
 
 from collections.abc import Mapping
+from enum import Enum
+from typing import TypeVar
 
 from chainkit.formats.tendermint.types import (
     ABSENT_SIG,
@@ -34,6 +36,19 @@ from relay_chain.node.json_forms import (
 )
 
 Json = Mapping[str, object]
+E = TypeVar("E", bound=Enum)
+
+
+def known_member(kind: type[E], number: int) -> E:
+    """Return the member of an enum that a number in an answer stands for.
+
+    Raises:
+        MalformedMessage: There is none.
+    """
+    try:
+        return kind(number)
+    except ValueError as error:
+        raise MalformedMessage(f"no {kind.__name__} {number}") from error
 
 
 def field(value: object, *names: str) -> object:

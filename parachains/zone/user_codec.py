@@ -5,6 +5,7 @@ Spec:
 """
 
 import importlib
+import json
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -149,8 +150,10 @@ def _message_class(name: str) -> type[Message]:
 
 def _parse(fields: Mapping[str, object], kind: type[Message]) -> Message:
     try:
+        # A lone surrogate, which json.loads lets through, is no text of protobuf's.
+        json.dumps(fields, ensure_ascii=False).encode()
         return json_format.ParseDict(dict(fields), kind())
-    except (json_format.ParseError, DecodeError) as error:
+    except (json_format.ParseError, DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise MalformedMessage(f"{kind.DESCRIPTOR.full_name}: {error}") from error
 
 
@@ -186,7 +189,9 @@ def to_json(message: Message) -> dict[str, object]:
     _load_schemas()
     try:
         found: dict[str, object] = json_format.MessageToDict(
-            message, preserving_proto_field_name=True
+            message,
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
         )
     except TypeError:
         # An ``Any`` of a type that this program has no schema of.

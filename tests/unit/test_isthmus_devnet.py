@@ -36,7 +36,7 @@ async def test_a_child_that_ends_is_named_with_its_log(tmp_path):
             await net.watch()
 
     assert (ended.value.name, ended.value.code) == ("fails", 1)
-    assert not (tmp_path / devnet.PID_FILE).exists()
+    assert not (tmp_path / devnet.PROCESSES_FILE).exists()
 
 
 async def test_a_child_can_be_killed_and_started_again(tmp_path):
