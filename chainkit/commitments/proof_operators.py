@@ -53,8 +53,8 @@ def parse_key_path(text: str) -> tuple[bytes, ...]:
     """Return the keys of a path, the highest tree's first: ``/store/key`` or ``/x:0a0b``.
 
     Raises:
-        InvalidProof: It does not start with a slash, or a part is not hexadecimal after
-            ``x:``.
+        InvalidProof: It does not start with a slash, a part is not hexadecimal after
+            ``x:``, or it is no text that UTF-8 can write.
     """
     if not text.startswith("/"):
         raise InvalidProof("key path must start with a slash")
@@ -66,7 +66,10 @@ def parse_key_path(text: str) -> tuple[bytes, ...]:
             except ValueError as error:
                 raise InvalidProof(f"key path part {part[:40]!r} is not hexadecimal") from error
         else:
-            keys.append(unquote_to_bytes(part))
+            try:
+                keys.append(unquote_to_bytes(part))
+            except UnicodeEncodeError as error:
+                raise InvalidProof(f"key path part {part[:40]!r} is no text") from error
     return tuple(keys)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.limits import MAX_STORE_VALUE_BYTES, MAX_TX_BYTES
 from chainkit.primitives.types import ClientId, ConnectionId
 from chainkit.wire.codec import decode_known, encode
@@ -87,12 +88,20 @@ def encode_connection(end: ConnectionEnd) -> bytes:
 
 
 def decode_connection(data: bytes) -> ConnectionEnd:
-    """Return the connection end of bytes."""
+    """Return the connection end of bytes.
+
+    Raises:
+        MalformedMessage: They are none, or of a state that does not exist.
+    """
     end = decode_known(connection_pb2.ConnectionEnd, data, max_bytes=MAX_STORE_VALUE_BYTES)
+    try:
+        state = ConnectionState(end.state)
+    except ValueError as error:
+        raise MalformedMessage(f"no connection state {end.state}") from error
     return ConnectionEnd(
         ClientId(end.client_id),
         tuple(_version_from_proto(version) for version in end.versions),
-        ConnectionState(end.state),
+        state,
         _counterparty_from_proto(end.counterparty),
         end.delay_period,
     )

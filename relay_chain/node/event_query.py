@@ -179,9 +179,14 @@ def parse_query(text: str) -> Query:
     """Return the query that a text says.
 
     Raises:
-        BadQuery: It says none, or is over ``MAX_QUERY_BYTES`` or ``MAX_QUERY_CONDITIONS``.
+        BadQuery: It says none, is no text that UTF-8 can write, or is over
+            ``MAX_QUERY_BYTES`` or ``MAX_QUERY_CONDITIONS``.
     """
-    if len(text.encode()) > MAX_QUERY_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise BadQuery(offset=error.start, reason="half of a surrogate pair") from error
+    if size > MAX_QUERY_BYTES:
         raise BadQuery(offset=MAX_QUERY_BYTES, reason="maximum query length exceeded")
     tokens = scan(text)
     end = Token(TokenKind.AND, "end of query", len(text))

@@ -56,9 +56,10 @@ class Parameters:
     def flag(self, name: str) -> bool:
         """Return a truth value; false if it is not given."""
         value = self._get(name)
-        if value in {None, "", "false", False}:
+        # A list of a request cannot be looked up in a set.
+        if value in (None, "", "false", False):
             return False
-        if value in {"true", True}:
+        if value in ("true", True):
             return True
         raise BadRequest(f"{name} must be true or false", rpc_code=-32602)
 
