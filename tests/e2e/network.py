@@ -1,5 +1,6 @@
 """Networks of real processes for tests; everything is asked through RPC."""
 
+import base64
 import json
 import os
 import signal
@@ -7,14 +8,29 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from google.protobuf.message import Message
+
+from chainkit.primitives.bech32 import encode_bech32
 from chainkit.primitives.types import ChainId, DurationNs, TimestampNs, VotingPower
+from chainkit.runtime.transaction import AnyMessage
+from chainkit.runtime.tx_codec import build_tx
 from chainkit.sigverify.ed25519 import public_key_from_seed
+from chainkit.wire.codec import encode, type_url
+from chainkit.wire.proto.cosmos.auth.v1beta1 import auth_pb2
+from chainkit.wire.proto.cosmos.auth.v1beta1 import query_pb2 as auth_query
+from chainkit.wire.proto.cosmos.bank.v1beta1 import query_pb2 as bank_query
+from chainkit.wire.proto.cosmos.base.v1beta1 import coin_pb2
+from isthmus.accounts import Account, derive_account
+from isthmus.config import AccountSpec, BrokerSpec, ChainSpec, NetSpec
+from isthmus.homes import FIRST_OPERATOR_INDEX, create_network, derive_accounts
 from relay_chain.consensus.messages import Timeouts
 from relay_chain.node.config import (
     Endpoint,
@@ -22,6 +38,7 @@ from relay_chain.node.config import (
     P2pConfig,
     PeerAddress,
     RpcConfig,
+    read_config,
     write_config,
 )
 from relay_chain.node.files import write_durably
@@ -30,6 +47,7 @@ from relay_chain.node.node import NodePaths
 from relay_chain.node.p2p.node_key import load_or_create_node_key
 from relay_chain.node.privval import write_empty_state, write_private_key
 
+M = TypeVar("M", bound=Message)
 MS = 1_000_000
 FAST = Timeouts(
     propose_ns=DurationNs(1500 * MS),
@@ -37,6 +55,10 @@ FAST = Timeouts(
     precommit_ns=DurationNs(500 * MS),
     commit_ns=DurationNs(100 * MS),
 )
+
+
+class RpcRefused(Exception):
+    """The node answered with an error; the text is the error's ``data``."""
 
 
 class Process:
@@ -48,6 +70,7 @@ class Process:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **environment: str) -> None:
+        """Start the node; what it prints goes to ``log`` in its home."""
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [Path(sys.executable).with_name("isthmusd"), "start", "--home", self.home],
@@ -57,11 +80,13 @@ class Process:
             )
 
     def kill(self) -> None:
+        """Kill it with SIGKILL."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(timeout=30)
 
     def stop(self) -> None:
+        """Ask it to end, and see that it did."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -71,14 +96,23 @@ class Process:
                 self.process.wait(timeout=10)
 
     def rpc(self, method: str, **params: object) -> Any:
+        """The result of a call.
+
+        Raises:
+            RpcRefused: The node answered with an error.
+            OSError: It does not answer.
+        """
         body = {"jsonrpc": "2.0", "id": "1", "method": method, "params": params}
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.rpc_port}/",
             json.dumps(body).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read())["result"]
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return json.loads(answer.read())["result"]
+        except urllib.error.HTTPError as error:
+            raise RpcRefused(json.loads(error.read())["error"]["data"]) from error
 
     def height(self) -> int:
         """The last height; -1 while the process does not answer."""
@@ -87,8 +121,88 @@ class Process:
         except OSError:
             return -1
 
-    def log(self) -> str:
-        return (self.home / "log").read_text()[-6000:]
+    def block(self, height: int) -> Any:
+        """A block's JSON."""
+        return self.rpc("block", height=str(height))["block"]
+
+    def validators(self, height: int) -> dict[str, int]:
+        """The voting power of a height's validators, by upper-case hex address."""
+        found = self.rpc("validators", height=str(height))["validators"]
+        return {each["address"]: int(each["voting_power"]) for each in found}
+
+    def ask(self, path: str, request: Message, answer: type[M], height: int = 0) -> M:
+        """A query of the application, by its gRPC name.
+
+        Raises:
+            RpcRefused: The application refused; the text is its log.
+        """
+        data = request.SerializeToString().hex()
+        found = self.rpc("abci_query", path=path, data=data, height=str(height))["response"]
+        if found.get("code", 0):
+            raise RpcRefused(found["log"])
+        return answer.FromString(base64.b64decode(found["value"] or ""))
+
+    def log_text(self) -> str:
+        """All that the node printed."""
+        return (self.home / "log").read_text()
+
+    @property
+    def paths(self) -> NodePaths:
+        """The files of its home."""
+        return NodePaths(self.home)
+
+
+class Wallet:
+    """An account of a chain: signs, broadcasts, and waits for the block."""
+
+    def __init__(self, node: Process, account: Account, *, prefix: str, denom: str) -> None:
+        self.node = node
+        self.key = account.private_key
+        self.prefix = prefix
+        self.denom = denom
+        self.address = account.bech32(prefix)
+        self.operator = encode_bech32(f"{prefix}valoper", account.address)
+
+    def coin(self, amount: int) -> coin_pb2.Coin:
+        """An amount of the chain's own token."""
+        return coin_pb2.Coin(denom=self.denom, amount=str(amount))
+
+    def balance(self, height: int = 0) -> int:
+        """What the account has of the chain's own token."""
+        request = bank_query.QueryBalanceRequest(address=self.address, denom=self.denom)
+        path = "/cosmos.bank.v1beta1.Query/Balance"
+        answer = self.node.ask(path, request, bank_query.QueryBalanceResponse, height)
+        return int(answer.balance.amount)
+
+    def send(self, *messages: Message, gas: int = 400_000) -> Any:
+        """Send a transaction and return what its block made of it, as ``tx`` shows it."""
+        answer = self.node.ask(
+            "/cosmos.auth.v1beta1.Query/Account",
+            auth_query.QueryAccountRequest(address=self.address),
+            auth_query.QueryAccountResponse,
+        )
+        account = auth_pb2.BaseAccount.FromString(answer.account.value)
+        tx = build_tx(
+            [AnyMessage(type_url(message), encode(message)) for message in messages],
+            self.key,
+            chain_id=ChainId(self.node.rpc("status")["node_info"]["network"]),
+            account_number=account.account_number,
+            sequence=account.sequence,
+            fee=(),
+            gas_limit=gas,
+        )
+        given = self.node.rpc("broadcast_tx_sync", tx=base64.b64encode(tx).decode())
+        assert given["code"] == 0, given["log"]
+
+        def is_committed() -> bool:
+            with suppress(RpcRefused):
+                return bool(found.append(self.node.rpc("tx", hash=digest)) or True)
+            return False
+
+        found: list[Any] = []
+        digest = base64.b64encode(bytes.fromhex(given["hash"])).decode()
+        wait_until(is_committed, seconds=60, what=f"transaction {given['hash']} in a block")
+        return found[0]
 
 
 def free_ports(count: int) -> list[int]:
@@ -144,6 +258,87 @@ def make_network(
         write_durably(paths.app, f'app = "{app}"\n'.encode())
         processes.append(Process(paths.home, ports[count + index]))
     return processes
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain of real processes with the application of a kind, and its funded accounts."""
+
+    nodes: list[Process]
+    spec: ChainSpec
+    accounts: tuple[Account, ...]
+
+    def wallet(self, index: int, node: int = 0) -> Wallet:
+        """The funded account of that number, over a node."""
+        return self._wallet(self.accounts[index], node)
+
+    def operator(self, index: int, node: int = 0) -> Wallet:
+        """The account that a genesis validator belongs to."""
+        name = f"{self.spec.name}-{index}"
+        return self._wallet(derive_account(name, FIRST_OPERATOR_INDEX + index), node)
+
+    def _wallet(self, account: Account, node: int) -> Wallet:
+        spec = self.spec
+        return Wallet(self.nodes[node], account, prefix=spec.bech32_prefix, denom=spec.denom)
+
+
+def make_chain(root: Path, spec: ChainSpec) -> Chain:
+    """Write the homes of a chain of a kind, with two funded accounts; nothing is started."""
+    accounts = (AccountSpec(name="alice"), AccountSpec(name="bob"))
+    net = NetSpec(chains=(spec,), paths=(), accounts=accounts, broker=BrokerSpec(kind="none"))
+    place = create_network(root, net)
+    nodes = [
+        Process(root / node.home, node.rpc_port) for chain in place.chains for node in chain.nodes
+    ]
+    return Chain(nodes, spec, derive_accounts(net))
+
+
+def clone(original: Process, home: Path, dialled: Sequence[Process]) -> Process:
+    """A second home with the validator key of ``original``, that dials ``dialled``.
+
+    Its signing state is empty and its node key its own, as when an operator restores a
+    backup while the first machine still runs.
+    """
+    paths = NodePaths(home)
+    paths.config.parent.mkdir(parents=True)
+    paths.data.mkdir()
+    for name in ("genesis", "app", "validator_key"):
+        write_durably(getattr(paths, name), getattr(original.paths, name).read_bytes(), mode=0o600)
+    write_empty_state(paths.validator_state)
+    p2p_port, rpc_port = free_ports(2)
+    config = read_config(original.paths.config)
+    peers = tuple(
+        PeerAddress(
+            load_or_create_node_key(node.paths.node_key).id,
+            "127.0.0.1",
+            read_config(node.paths.config).p2p.laddr.port,
+        )
+        for node in dialled
+    )
+    config = replace(
+        config,
+        moniker="clone",
+        rpc=replace(config.rpc, laddr=Endpoint("127.0.0.1", rpc_port)),
+        p2p=replace(config.p2p, laddr=Endpoint("127.0.0.1", p2p_port), persistent_peers=peers),
+    )
+    write_config(paths.config, config)
+    return Process(home, rpc_port)
+
+
+@contextmanager
+def running(nodes: Sequence[Process]) -> Iterator[None]:
+    """Start the nodes, and stop them in the end; a failure shows the ends of their logs."""
+    try:
+        for node in nodes:
+            node.start()
+        yield
+    except BaseException:
+        for node in nodes:
+            print(f"--- {node.home.name}\n{node.log_text()[-3000:]}")
+        raise
+    finally:
+        for node in nodes:
+            node.stop()
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:

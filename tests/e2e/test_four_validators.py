@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.network import Process, make_network, wait_until
+from tests.e2e.network import Process, make_network, running, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -14,11 +14,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 @pytest.fixture
 def network(tmp_path: Path) -> Iterator[list[Process]]:
     nodes = make_network(tmp_path, 4)
-    for node in nodes:
-        node.start()
-    yield nodes
-    for node in nodes:
-        node.stop()
+    with running(nodes):
+        yield nodes
 
 
 def heights(nodes: list[Process]) -> list[int]:
@@ -44,7 +41,7 @@ def test_a_killed_validator_catches_up(network: list[Process]) -> None:
     target = max(heights(rest)) + 3
     wait_until(lambda: min(heights(network)) >= target, seconds=60, what=f"height {target} on all")
 
-    assert "wal.tail_repaired" in (victim.home / "log").read_text()
+    assert "wal.tail_repaired" in victim.log_text()
     for height in range(1, target + 1):
         hashes = {node.rpc("block", height=str(height))["block_id"]["hash"] for node in network}
         assert len(hashes) == 1
