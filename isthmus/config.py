@@ -19,8 +19,44 @@ MAX_SPEC_BYTES = 262_144
 MAX_CHAINS = 64
 MAX_VALIDATORS = 100
 
-_WHERE = re.compile(r"^(?P<expected>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_WHERE = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
+_BROKER_URL = re.compile(r"mqtt://(?:[^/@\s]+@)?[^/@:\s]+(?::\d{1,5})?")
+_POSITION = re.compile(r"\[[^\]]*\]")
+
+EXPECTED = {
+    "chains": f"1 to {MAX_CHAINS} tables [[chains]]",
+    "chains.name": "a small letter, then at most 30 of a-z, 0-9 and -; new, none of ours",
+    "chains.kind": "an installed chain kind",
+    "chains.chain_id": f"a new id: a letter, then A-Z a-z 0-9 . _ -; at most {MAX_CHAIN_ID_BYTES}",
+    "chains.validators": f"a whole number from 1 to {MAX_VALIDATORS}",
+    "chains.denom": "a small letter, then 2 to 15 of a-z and 0-9",
+    "chains.bech32_prefix": "1 to 16 small letters",
+    "chains.timeout_propose_ms": "whole milliseconds from 0 to 600000",
+    "chains.timeout_commit_ms": "whole milliseconds from 0 to 600000",
+    "chains.keep_states": "a whole number, 0 or more",
+    "chains.genesis": "tables by module, of texts, whole numbers, booleans and lists",
+    "paths": "tables [[paths]], each joining two chains over a port once",
+    "paths.a": "the name of a chain",
+    "paths.b": "the name of another chain than a",
+    "paths.port": "2 to 128 of A-Z, a-z, 0-9 and . _ + # < > -",
+    "paths.version": "a text",
+    "paths.ordering": '"unordered" or "ordered"',
+    "accounts": 'tables [[accounts]], with one named "relayer" where there are paths',
+    "accounts.name": "a small letter, then at most 30 of a-z, 0-9 and -; new",
+    "accounts.balance": "a whole number from 1 to 2^63 - 1",
+    "accounts.chains": "a list of names of chains",
+    "relayer": "a table [relayer]",
+    "relayer.poll_ms": "whole milliseconds from 50 to 60000",
+    "broker": "a table [broker]",
+    "broker.kind": '"embedded", "external" or "none"',
+    "broker.url": 'mqtt://[user:password@]host[:port] with kind = "external", else nothing',
+}
+"""What each key of net.toml must be, by its path without positions."""
+
+RESERVED_NAMES = frozenset({"relayer", "logs", "broker", "up"})
+"""Names that a network's home or its processes have already."""
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 ChainIdText = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z][A-Za-z0-9._-]*)?$")]
@@ -35,7 +71,7 @@ class BadSpec(RuleBroken):
     """The network's description is wrong at one key."""
 
     def __init__(self, *, path: str, expected: str) -> None:
-        super().__init__(f"{path}: {expected}")
+        super().__init__(f"{path}: expected {expected}")
         self.path = path
         self.expected = expected
 
@@ -131,11 +167,11 @@ def parse_spec(toml: str) -> NetSpec:
             fit together; path and expectation are named.
     """
     if len(toml.encode()) > MAX_SPEC_BYTES:
-        raise BadSpec(path="net.toml", expected=f"expected at most {MAX_SPEC_BYTES} bytes")
+        raise BadSpec(path="net.toml", expected=f"at most {MAX_SPEC_BYTES} bytes")
     try:
         values = tomllib.loads(toml)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadSpec(path="net.toml", expected=f"expected TOML: {error}") from error
+        raise BadSpec(path="net.toml", expected=f"TOML: {error}") from error
     try:
         spec = msgspec.convert(values, NetSpec)
     except msgspec.ValidationError as error:
@@ -143,8 +179,10 @@ def parse_spec(toml: str) -> NetSpec:
     _check_chains(spec)
     _check_paths(spec)
     _check_accounts(spec)
-    if (spec.broker.kind == "external") != bool(spec.broker.url):
-        raise BadSpec(path="broker.url", expected='expected a URL with kind = "external" only')
+    if (spec.broker.kind == "external") != bool(_BROKER_URL.fullmatch(spec.broker.url)) or (
+        spec.broker.kind != "external" and spec.broker.url
+    ):
+        raise _bad("broker.url")
     return spec
 
 
@@ -159,74 +197,103 @@ def read_spec(path: Path | None) -> NetSpec:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSpec(path=str(path), expected=f"expected a readable text file: {error}") from error
+        raise BadSpec(path=str(path), expected=f"a readable text file: {error}") from error
     return parse_spec(text)
+
+
+def _bad(path: str, more: str = "") -> BadSpec:
+    """Return the refusal of a key by its path, which may have positions."""
+    key = _POSITION.sub("", path)
+    # Below a table of anybody's own keys, what the table must be is what is expected.
+    while key not in EXPECTED:
+        key = key.rpartition(".")[0]
+    return BadSpec(path=path, expected=EXPECTED[key] + more)
 
 
 def _located(message: str) -> BadSpec:
     """Turn msgspec's text into a key's path and what was expected there."""
     match = _WHERE.match(message)
     assert match is not None
-    expected = match["expected"]
     path = (match["path"] or "$").removeprefix("$").removeprefix(".")
-    unknown = _UNKNOWN.match(expected)
+    unknown = _UNKNOWN.match(match["problem"])
     if unknown is not None:
-        path = f"{path}.{unknown['key']}".removeprefix(".")
-        expected = "expected no such key"
-    return BadSpec(path=path or "net.toml", expected=expected[:1].lower() + expected[1:])
+        table = _POSITION.sub("", path)
+        prefix = f"{table}." if table else ""
+        known = [
+            key.removeprefix(prefix)
+            for key in EXPECTED
+            if key.startswith(prefix) and "." not in key.removeprefix(prefix)
+        ]
+        return BadSpec(
+            path=f"{path}.{unknown['key']}".removeprefix("."),
+            expected=f"no such key, but some of {', '.join(known)}",
+        )
+    missing = _MISSING.match(match["problem"])
+    if missing is not None:
+        path = f"{path}.{missing['key']}".removeprefix(".")
+    return _bad(path)
 
 
 def _check_chains(spec: NetSpec) -> None:
     kinds = chain_kind_names()
     if not 1 <= len(spec.chains) <= MAX_CHAINS:
-        raise BadSpec(path="chains", expected=f"expected 1 to {MAX_CHAINS} chains")
+        raise _bad("chains")
     names: set[str] = set()
     ids: set[str] = set()
     for index, chain in enumerate(spec.chains):
-        if chain.name in names:
-            raise BadSpec(
-                path=f"chains[{index}].name", expected=f"expected a name that is new: {chain.name}"
-            )
+        where = f"chains[{index}]"
+        if chain.name in names or chain.name in RESERVED_NAMES:
+            raise _bad(f"{where}.name", f", but {chain.name} is taken")
         if chain.id in ids or len(chain.id) > MAX_CHAIN_ID_BYTES:
-            raise BadSpec(
-                path=f"chains[{index}].chain_id",
-                expected=f"expected a new id of at most {MAX_CHAIN_ID_BYTES} characters",
-            )
+            raise _bad(f"{where}.chain_id")
         if chain.kind not in kinds:
-            raise BadSpec(
-                path=f"chains[{index}].kind",
-                expected=f"expected one of {', '.join(kinds)}, got {chain.kind}",
-            )
+            raise _bad(f"{where}.kind", f": {' or '.join(kinds)}")
+        _check_genesis(chain.genesis, f"{where}.genesis")
         names.add(chain.name)
         ids.add(chain.id)
 
 
+def _check_genesis(value: object, path: str) -> None:
+    """Refuse what a genesis document cannot hold: floats and TOML's times."""
+    match value:
+        case dict():
+            for key, below in value.items():
+                _check_genesis(below, f"{path}.{key}")
+        case list():
+            for index, below in enumerate(value):
+                _check_genesis(below, f"{path}[{index}]")
+        case str() | bool() | int():
+            return
+        case _:
+            raise _bad(path)
+
+
 def _check_paths(spec: NetSpec) -> None:
     names = [chain.name for chain in spec.chains]
+    joined: set[tuple[frozenset[str], str]] = set()
     for index, path in enumerate(spec.paths):
+        where = f"paths[{index}]"
         for key, name in (("a", path.a), ("b", path.b)):
             if name not in names:
-                raise BadSpec(
-                    path=f"paths[{index}].{key}", expected=f"expected one of {', '.join(names)}"
-                )
+                raise _bad(f"{where}.{key}", f": one of {', '.join(names)}")
         if path.a == path.b:
-            raise BadSpec(path=f"paths[{index}].b", expected="expected another chain than a")
+            raise _bad(f"{where}.b")
+        ends = (frozenset({path.a, path.b}), path.port)
+        if ends in joined:
+            raise _bad("paths", f", but {where} repeats {path.a} and {path.b} over {path.port}")
+        joined.add(ends)
 
 
 def _check_accounts(spec: NetSpec) -> None:
     names = [chain.name for chain in spec.chains]
     seen: set[str] = set()
     for index, account in enumerate(spec.accounts):
+        where = f"accounts[{index}]"
         if account.name in seen:
-            raise BadSpec(path=f"accounts[{index}].name", expected="expected a name that is new")
+            raise _bad(f"{where}.name", f", but {account.name} is taken")
         seen.add(account.name)
         for place, name in enumerate(account.chains):
             if name not in names:
-                raise BadSpec(
-                    path=f"accounts[{index}].chains[{place}]",
-                    expected=f"expected one of {', '.join(names)}",
-                )
+                raise _bad(f"{where}.chains[{place}]", f": {', '.join(names)}")
     if spec.paths and "relayer" not in seen:
-        raise BadSpec(
-            path="accounts", expected='expected one named "relayer", since there are paths'
-        )
+        raise _bad("accounts")

@@ -45,7 +45,7 @@ def prepare_network(home: Path, spec: Path | None) -> NetPlace:
     place = read_network(home)
     if spec is not None and read_spec(spec) != place.spec:
         raise BadSpec(
-            path=str(spec), expected=f"expected what {home} was made from, or another --home"
+            path=str(spec), expected=f"what {home} was made from, or another --home"
         )
     return place
 
