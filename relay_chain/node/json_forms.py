@@ -45,9 +45,13 @@ def from_hex(value: object, *, what: str) -> bytes:
 
 
 def text(value: object, *, what: str) -> str:
-    """Return a JSON string, or raise ``MalformedMessage``."""
+    """Return a JSON string, or raise ``MalformedMessage``; half of a surrogate pair is no text."""
     if not isinstance(value, str):
         raise MalformedMessage(f"{what} must be a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise MalformedMessage(f"{what} must be text that UTF-8 can write") from error
     return value
 
 

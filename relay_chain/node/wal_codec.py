@@ -4,6 +4,9 @@ One byte of kind, then fields: integers as 8 bytes big-endian, byte strings with
 length. Votes, proposals and blocks keep their protobuf bytes.
 """
 
+from enum import Enum
+from typing import TypeVar
+
 from chainkit.formats.tendermint.block_codec import decode_block, encode_block
 from chainkit.formats.tendermint.codec import (
     decode_proposal,
@@ -27,6 +30,8 @@ from relay_chain.consensus.messages import (
     VoteReceived,
     WalEntry,
 )
+
+E = TypeVar("E", bound=Enum)
 
 
 def _number(value: int) -> bytes:
@@ -106,6 +111,13 @@ class _Reader:
     def number(self) -> int:
         return int.from_bytes(self._take(8), "big", signed=True)
 
+    def member(self, kind: type[E]) -> E:
+        value = self.number()
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise MalformedMessage(f"no {kind.__name__} {value} in a log entry") from error
+
     def data(self) -> bytes:
         return self._take(int.from_bytes(self._take(4), "big"))
 
@@ -147,9 +159,9 @@ def decode_entry(data: bytes) -> WalEntry:
             return BlockBuilt(height, round_, block_id, decode_block(read.data()))
         case 5:
             peer, height, round_ = read.peer(), read.height(), read.round()
-            return MajorityClaimed(height, round_, VoteType(read.number()), read.block_id(), peer)
+            return MajorityClaimed(height, round_, read.member(VoteType), read.block_id(), peer)
         case 6:
-            return TimeoutFired(read.height(), read.round(), Step(read.number()))
+            return TimeoutFired(read.height(), read.round(), read.member(Step))
         case 7:
             return TxsAvailable(read.height())
         case kind:

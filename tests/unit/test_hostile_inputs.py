@@ -15,7 +15,10 @@ from parachains.zone.rpc_forms import known_member
 from parachains.zone.user_codec import request_from_json
 from relay_chain.node.config import BadSetting, parse_config
 from relay_chain.node.event_query import BadQuery, parse_query
+from relay_chain.node.genesis import genesis_from_json
+from relay_chain.node.p2p.node_key import decode_node_key
 from relay_chain.node.rpc.parameters import BadRequest, Parameters
+from relay_chain.node.wal_codec import decode_entry
 
 SURROGATE = "\ud800"
 DEEP_TOML = "a = " + "[" * 5_000
@@ -63,3 +66,25 @@ def test_files_nested_too_deep_are_refused_by_name(tmp_path):
     (tmp_path / "app.toml").write_text(DEEP_TOML)
     with pytest.raises(DamagedFile):
         read_toml(tmp_path / "app.toml")
+
+
+def test_half_of_a_pair_in_a_genesis_is_refused():
+    """JSON files can carry it wherever a text is expected."""
+    with pytest.raises(MalformedMessage):
+        genesis_from_json({"chain_id": SURROGATE})
+
+
+def test_a_node_key_beyond_ascii_is_refused_by_name():
+    """base64 has an error of its own for such a text."""
+    file = '{"priv_key": {"type": "tendermint/PrivKeyEd25519", "value": "\u2a67"}}'
+    with pytest.raises(MalformedMessage):
+        decode_node_key(file.encode())
+
+
+@pytest.mark.parametrize("kind", [5, 6])
+def test_a_log_entry_of_no_step_is_refused_by_name(kind):
+    """A timeout's step, or a claim's vote type, that no consensus has."""
+    peer = bytes(4) if kind == 5 else b""
+    entry = bytes([kind]) + peer + bytes(16) + (99).to_bytes(8, "big") + bytes(64)
+    with pytest.raises(MalformedMessage):
+        decode_entry(entry)

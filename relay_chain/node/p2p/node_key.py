@@ -1,7 +1,6 @@
 """The node's own key, in CometBFT's ``node_key.json``."""
 
 import base64
-import binascii
 import os
 import secrets
 from dataclasses import dataclass, field
@@ -59,7 +58,7 @@ def decode_node_key(data: bytes) -> NodeKey:
     try:
         file = msgspec.json.decode(data, type=_NodeKeyFile)
         raw = base64.b64decode(file.priv_key.value, validate=True)
-    except (msgspec.DecodeError, binascii.Error) as error:
+    except (msgspec.DecodeError, ValueError) as error:
         raise MalformedMessage("not a node key file") from error
     if file.priv_key.type != _TYPE or len(raw) != 2 * _SEED_BYTES:
         raise MalformedMessage("node key is no ed25519 key")
