@@ -63,15 +63,17 @@ def _verify_one(
     commit = header.signed_header.commit
     chain_id = _chain_id_in_revision(client.chain_id, header.height.revision_number)
     try:
+        # The trusted set first: the accuser chooses the other, which may be very large and
+        # every signature of it wrong, only to keep us busy.
+        verify_commit_light_trusting(
+            chain_id, header.trusted_validators, commit, client.trust_level
+        )
         verify_commit_light(
             header.signed_header.header.chain_id,
             header.validator_set,
             commit.block_id,
             commit.height,
             commit,
-        )
-        verify_commit_light_trusting(
-            chain_id, header.trusted_validators, commit, client.trust_level
         )
     except TendermintRuleBroken as error:
         raise errors.InvalidMisbehaviour(f"not signed by enough: {error}") from error

@@ -143,4 +143,24 @@ MUTANTS = [
         "    if a is None or r is None:\n",
         "tests/unit/test_sigverify.py::test_s_at_and_above_the_order_is_refused",
     ),
+    Mutant(
+        "client-accuser's-set-first",
+        "light_clients/tendermint/misbehaviour.py",
+        "        verify_commit_light_trusting(\n"
+        "            chain_id, header.trusted_validators, commit, client.trust_level\n"
+        "        )\n"
+        "        verify_commit_light(\n",
+        "        verify_commit_light(\n"
+        "            header.signed_header.header.chain_id,\n"
+        "            header.validator_set,\n"
+        "            commit.block_id,\n"
+        "            commit.height,\n"
+        "            commit,\n"
+        "        )\n"
+        "        verify_commit_light_trusting(\n"
+        "            chain_id, header.trusted_validators, commit, client.trust_level\n"
+        "        )\n"
+        "        verify_commit_light(\n",
+        f"{_CLIENT}::TestMisbehaviour::test_an_accusation_cannot_keep_us_busy",
+    ),
 ]

@@ -107,6 +107,35 @@ def test_tendermint_inner_operations(op, accepted):
 
 
 @pytest.mark.parametrize(
+    ("op", "accepted"),
+    [
+        (InnerOp(HashOp.SHA256, b"\x01", CHILD), True),
+        (InnerOp(HashOp.SHA256, b"\x01" + CHILD), True),
+        (InnerOp(HashOp.SHA256, b"\x00", CHILD), False),
+        (InnerOp(HashOp.SHA256, b"\x00" + CHILD), False),
+        (InnerOp(HashOp.SHA256, b"", CHILD), False),
+        (InnerOp(HashOp.SHA256, b"\x01" + CHILD + b"\x01"), False),
+        (InnerOp(HashOp.SHA512, b"\x01", CHILD), False),
+    ],
+)
+def test_inner_operations_of_a_tree_without_rules_of_its_own(op, accepted):
+    """A prefix is not a leaf's, and is as long as the spec says: for IAVL's sake and every tree's."""
+    if accepted:
+        check_inner(op, SMT_SPEC, 1)
+        return
+
+    with pytest.raises(InnerRuleBroken):
+        check_inner(op, SMT_SPEC, 1)
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\x01", b"\x01\x00"])
+def test_leaf_prefix_of_a_tree_without_rules_of_its_own(prefix):
+    """A leaf's prefix starts with the spec's, or an inner node could pass for a leaf."""
+    with pytest.raises(LeafRuleBroken):
+        check_leaf(replace(SMT_SPEC.leaf_spec, prefix=prefix), SMT_SPEC)
+
+
+@pytest.mark.parametrize(
     "prefix",
     [b"", b"\x00\x02", b"\x00\x02\x02\x00", b"\x02\x02\x02", b"\x00\x04\x02", b"\x00\x02\x01"],
 )
@@ -143,6 +172,7 @@ def test_leaf_operation_is_the_specs(changes):
         {"child_size": 0},
         {"child_order": (0, 2, 1)},
         {"child_order": ()},
+        {"child_order": tuple(range(17))},
         {"min_prefix_length": -1},
     ],
 )

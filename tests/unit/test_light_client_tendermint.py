@@ -437,6 +437,21 @@ class TestMisbehaviour:
         assert self._is_misbehaviour(store, Misbehaviour("c", header_at(13, 50), low))
         assert not self._is_misbehaviour(store, Misbehaviour("c", header_at(13, 51), low))
 
+    def test_an_accusation_cannot_keep_us_busy(self, store):
+        """
+        The accuser's own set, however large, is not looked at before enough of the trusted
+        one has signed: a wrong signature costs most, and each of these would be one.
+        """
+        honest = header_at(12, 5)
+        forged = header_at(12, 5, OTHER_KEYS, OTHERS, app_hash=bytes(32))
+        places = forged.signed_header.commit.signatures
+        wrong = tuple(replace(place, signature=bytes(64)) for place in places)
+        commit = replace(forged.signed_header.commit, signatures=wrong)
+        forged = replace(forged, signed_header=replace(forged.signed_header, commit=commit))
+
+        with pytest.raises(errors.InvalidMisbehaviour, match="voting power: got 0,"):
+            verify(store, Misbehaviour("c", forged, honest))
+
     def test_misbehaviour_does_not_update(self, store):
         """Misbehaviour brings no consensus state."""
         message = Misbehaviour("c", header_at(13, 50), header_at(12, 50))

@@ -26,6 +26,10 @@ _IAVL_PREFIX_REMAINDERS = (1, 34)
 """After height, size and version: the child's length byte; or a length byte, the left
 sibling's 32 bytes and the child's length byte."""
 
+MAX_CHILDREN = 16
+"""Of one inner node: no tree that is proven by ICS-23 has more, and each step of a path is
+compared with every place among them, so that a spec with thousands would cost seconds."""
+
 
 class IncompleteSpec(InvalidProof):
     """A spec without leaf or inner part, or with sizes under which no proof is sound."""
@@ -53,7 +57,8 @@ def check_spec(spec: ProofSpec) -> tuple[LeafOp, InnerSpec]:
     Raises:
         IncompleteSpec: A part is missing, the child size is not positive, or the longest
             prefix has room for a whole child more than the shortest: then one byte
-            string can be read as two different steps (cosmos/ics23 #369).
+            string can be read as two different steps (cosmos/ics23 #369). Or there are
+            more than 16 children.
     """
     if spec.leaf_spec is None:
         raise IncompleteSpec("spec.leaf_spec must be present")
@@ -69,6 +74,8 @@ def check_spec(spec: ProofSpec) -> tuple[LeafOp, InnerSpec]:
     if not inner.child_order or inner.child_order != tuple(range(len(inner.child_order))):
         # Upstream allows merk's order (left, right, here); no chain that we know uses it.
         raise IncompleteSpec("child_order must count up from 0")
+    if len(inner.child_order) > MAX_CHILDREN:
+        raise IncompleteSpec(f"{len(inner.child_order)} children; at most {MAX_CHILDREN}")
     return spec.leaf_spec, inner
 
 
