@@ -28,12 +28,16 @@ class Linked:
     zone: InProcessZone
     evidence: Evidence
 
+    def forger(self):
+        """The forger's client of the hub: neither a relayer nor the creator of anything."""
+        return self.hub.client(self.hub.users["forger"])
+
     def judge(self, *, later_s: int = 1) -> Judge:
         """A judge on the hub's state, in a block some seconds after its last."""
         return Judge(
             self.hub.app,
             chain_id=self.hub.chain_id,
-            key=self.hub.relayer_key,
+            key=self.hub.users["forger"],
             denom=self.hub.denom,
             time=self.hub.headers[self.hub.height].header.time + later_s * SECOND,
         )
@@ -67,7 +71,7 @@ class World:
 async def _link() -> Linked:
     clock = FakeClock(START)
     zone = InProcessZone("zone-a-1", clock, prefix="zone", denom="atoken", validators=3)
-    hub = InProcessZone("hub-1", clock, prefix="isthmus", denom="stake")
+    hub = InProcessZone("hub-1", clock, prefix="isthmus", denom="stake", users=["forger"])
     paths = (PathSpec("zone-hub", zone.chain_id, hub.chain_id, (TRANSFER,)),)
     chains = {each.chain_id: each.client() for each in (zone, hub)}
     adapters = Adapters(chains, MemoryJournal(), FakeBus(), clock)
@@ -75,7 +79,13 @@ async def _link() -> Linked:
     world = World(zone, hub)
     while await worker.round() or not await hub.client().channels("connection-0"):
         world.tick()
-    ends = [await end_of(each.client(), each.denom, "channel-0") for each in (hub, zone)]
+    ends = [
+        await end_of(client, denom, "channel-0")
+        for client, denom in (
+            (hub.client(hub.users["forger"]), hub.denom),
+            (zone.client(), zone.denom),
+        )
+    ]
     return Linked(hub, zone, await Gathering(world, *ends).gather())
 
 

@@ -3,23 +3,46 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from chainkit.commitments.ics23 import (
+    ExistenceProof,
+    decode_proof,
+    encode_proof,
+    join_merkle_proof,
+    split_merkle_proof,
+)
 from chainkit.primitives.heights import ZERO_HEIGHT, Height
 from chainkit.primitives.limits import UINT64_MAX
-from chainkit.primitives.types import ChannelId, ClientId, PortId, Sequence, TimestampNs
+from chainkit.primitives.types import (
+    ChannelId,
+    ClientId,
+    ConnectionId,
+    PortId,
+    Sequence,
+    TimestampNs,
+)
+from demos.forged.codec import reserved_messages, upgrade_client
 from demos.forged.headers import false_accusations, forged_headers
+from demos.forged.messages import (
+    acknowledge,
+    channel_try,
+    connection_try,
+    receive,
+    time_out,
+    time_out_on_close,
+    update,
+    update_with,
+)
 from demos.forged.proofs import absences_of, forged_proofs
 from demos.forged.values import Attempt, Evidence, Headers, Kind, Proven
 from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.acknowledgement import ErrorAcknowledgement, encode_acknowledgement
-from ibc.ics04_channel.types import IdentifiedChannel, Order, Packet
+from ibc.ics04_channel.types import Order, Packet
 from ibc.ics24_host import paths
 from light_clients.tendermint.codec import encode_client_message
-from light_clients.tendermint.types import ClientHeader
-from parachains.sdk.relaying import ProvenValue
 from relayer import codec
-from relayer.views import AcknowledgePacket, ReceivePacket, Side, TimeOutPacket, TryChannel
 
 RECEIVE, ACKNOWLEDGE, TIME_OUT, TRY = "receive", "acknowledge", "time out", "channel try"
+CONNECT = "connection try"
 UPDATE, ADJACENT = "update", "adjacent update"
 _SIGNER_TAG_BYTES = 2
 """Tag and length before the signer, the last field of each message, below 128 bytes long."""
@@ -32,6 +55,7 @@ def originals(evidence: Evidence) -> dict[str, AnyValue]:
         ACKNOWLEDGE: acknowledge(evidence, evidence.answered),
         TIME_OUT: time_out(evidence, evidence.unreceived),
         TRY: channel_try(evidence, evidence.channel, evidence.channel_proof),
+        CONNECT: connection_try(evidence, evidence.begun_connection, evidence.begun_proof),
         **header_originals(evidence.headers),
     }
 
@@ -44,46 +68,6 @@ def header_originals(headers: Headers) -> dict[str, AnyValue]:
     }
 
 
-# --- messages ---------------------------------------------------------------------------
-
-
-def receive(evidence: Evidence, proven: Proven) -> AnyValue:
-    """Return MsgRecvPacket."""
-    action = ReceivePacket(Side.B, proven.packet)
-    return codec.receive_packet(action, proven.proof, evidence.host_signer)
-
-
-def acknowledge(evidence: Evidence, proven: Proven) -> AnyValue:
-    """Return MsgAcknowledgement."""
-    action = AcknowledgePacket(Side.B, proven.packet, proven.acknowledgement)
-    return codec.acknowledge_packet(action, proven.proof, evidence.host_signer)
-
-
-def time_out(evidence: Evidence, proven: Proven) -> AnyValue:
-    """Return MsgTimeout on an unordered channel."""
-    action = TimeOutPacket(Side.B, proven.packet, Order.UNORDERED, is_on_close=False)
-    return codec.time_out_packet(action, proven.proof, None, 1, evidence.host_signer)
-
-
-def channel_try(evidence: Evidence, other: IdentifiedChannel, proof: ProvenValue) -> AnyValue:
-    """Return MsgChannelOpenTry."""
-    action = TryChannel(Side.B, evidence.connection, other)
-    return codec.channel_try(action, proof, evidence.host_signer)
-
-
-def update(headers: Headers, header: ClientHeader, client_id: ClientId | None = None) -> AnyValue:
-    """Return MsgUpdateClient."""
-    return update_with(headers, encode_client_message(header), client_id)
-
-
-def update_with(headers: Headers, message: AnyValue, client_id: ClientId | None = None) -> AnyValue:
-    """Return MsgUpdateClient with any client message."""
-    return codec.update_client(client_id or headers.client_id, message, headers.host_signer)
-
-
-# --- attempts ---------------------------------------------------------------------------
-
-
 def shaped_attempts(evidence: Evidence) -> Iterator[Attempt]:
     """Yield the forgeries of somebody who knows the formats."""
     yield from _of_packets(evidence)
@@ -92,9 +76,16 @@ def shaped_attempts(evidence: Evidence) -> Iterator[Attempt]:
     yield from _of_acknowledgements(evidence)
     yield from _of_timeouts(evidence)
     yield from _of_channels(evidence)
+    yield from _of_closes(evidence)
+    yield from _of_connections(evidence)
     yield from header_attempts(evidence.headers)
     yield from _of_other_chains(evidence)
     yield from _of_clients(evidence)
+    yield from _of_upgrades(evidence)
+    for label, message in reserved_messages(
+        evidence.headers.client_id, evidence.expired_client_id, evidence.host_signer
+    ):
+        yield Attempt(Kind.AUTHORITY_CLAIMED, label, message)
 
 
 def byte_attempts(
@@ -110,6 +101,7 @@ def byte_attempts(
         ACKNOWLEDGE: evidence.answered.proof,
         TIME_OUT: evidence.unreceived.proof,
         TRY: evidence.channel_proof,
+        CONNECT: evidence.begun_proof,
     }
     messages = originals(evidence)
     for name, proven in proofs.items():
@@ -354,6 +346,80 @@ def _of_channels(evidence: Evidence) -> Iterator[Attempt]:
     ):
         message = channel_try(evidence, other, evidence.channel_proof)
         yield Attempt(Kind.CHANNEL_ALTERED, label, message, TRY)
+
+
+def _of_closes(evidence: Evidence) -> Iterator[Attempt]:
+    """Yield claims that the other end was closed, so that a packet may be refunded early."""
+    pending, answered = evidence.pending, evidence.answered
+    received = Proven(answered.packet, evidence.absences.other)
+    for label, proven, closed in (
+        ("with the open channel's proof", pending, evidence.open_channel),
+        ("with another channel's proof", pending, evidence.channel_proof),
+        ("with a proof of absence", pending, evidence.unreceived.proof),
+        ("of a packet that was received", received, evidence.open_channel),
+    ):
+        message = time_out_on_close(evidence, proven, closed)
+        yield Attempt(Kind.CLOSE_CLAIMED, label, message)
+
+
+def _of_connections(evidence: Evidence) -> Iterator[Attempt]:
+    true, proof, kind = evidence.begun_connection, evidence.begun_proof, Kind.CONNECTION_ALTERED
+    end = true.end
+    for forgery, label, forged in forged_proofs(proof.proof):
+        message = connection_try(evidence, true, replace(proof, proof=forged))
+        yield Attempt(forgery, f"connection try: {label}", message, CONNECT)
+    for label, other in (
+        ("the open one", replace(true, connection_id=_their_connection(evidence))),
+        ("another one", replace(true, connection_id=ConnectionId("connection-77"))),
+        (
+            "of another client",
+            replace(true, end=replace(end, client_id=ClientId("07-tendermint-7"))),
+        ),
+        ("with a delay", replace(true, end=replace(end, delay_period_ns=1))),
+        (
+            "with the greatest delay",
+            replace(true, end=replace(end, delay_period_ns=UINT64_MAX)),
+        ),
+        ("with no version", replace(true, end=replace(end, versions=()))),
+    ):
+        yield Attempt(kind, label, connection_try(evidence, other, proof), CONNECT)
+    for prefix in (b"", b"bank", b"ib", b"ibc/"):
+        message = connection_try(evidence, true, proof, prefix)
+        yield Attempt(kind, f"below {prefix!r}", message, CONNECT)
+    named = split_merkle_proof(proof.proof)
+    upper = decode_proof(named[1])
+    assert isinstance(upper, ExistenceProof)
+    moved = join_merkle_proof((named[0], encode_proof(replace(upper, key=b"bank"))))
+    message = connection_try(evidence, true, replace(proof, proof=moved), b"bank")
+    yield Attempt(kind, "below b'bank', the proof renamed", message, CONNECT)
+
+
+def _their_connection(evidence: Evidence) -> ConnectionId:
+    return evidence.connection.end.counterparty.connection_id
+
+
+def _of_upgrades(evidence: Evidence) -> Iterator[Attempt]:
+    """Yield upgrades of the client to states of the forger's choice."""
+    height, new = evidence.trusted.revision_height, evidence.upgrade
+    signer, client_id = evidence.host_signer, evidence.headers.client_id
+    true = evidence.fresh.proof.proof
+    proofs = [("with true proofs of other keys", (true, evidence.channel_proof.proof))]
+    renamed = []
+    for name in ("upgradedClient", "upgradedConsState"):
+        lower, upper = (decode_proof(part) for part in split_merkle_proof(true))
+        assert isinstance(lower, ExistenceProof)
+        assert isinstance(upper, ExistenceProof)
+        key = f"upgradedIBCState/{height}/{name}".encode()
+        parts = (replace(lower, key=key), replace(upper, key=b"upgrade"))
+        renamed.append(join_merkle_proof([encode_proof(part) for part in parts]))
+    proofs.append(("with proofs that were renamed", (renamed[0], renamed[1])))
+    proofs.append(("with proofs of absence", (evidence.unreceived.proof.proof,) * 2))
+    proofs.append(("with no proofs", (b"", b"")))
+    for label, pair in proofs:
+        message = upgrade_client(client_id, new, pair, signer)
+        yield Attempt(Kind.UPGRADE_FORGED, label, message)
+    expired = upgrade_client(evidence.expired_client_id, new, (true, true), signer)
+    yield Attempt(Kind.UPGRADE_FORGED, "of an expired client", expired)
 
 
 def header_attempts(headers: Headers) -> Iterator[Attempt]:

@@ -24,6 +24,7 @@ from chainkit.primitives.types import (
 from demos.forged.codec import transfer
 from demos.forged.values import Absences, Evidence, Headers, Proven
 from ibc.ics02_client.port import AnyValue
+from ibc.ics03_connection.types import ConnectionState
 from ibc.ics04_channel.types import ChannelState, IdentifiedChannel, Order, Packet
 from ibc.ics24_host import paths
 from light_clients.tendermint.codec import decode_client_message
@@ -31,7 +32,7 @@ from light_clients.tendermint.types import ClientHeader
 from parachains.sdk.relaying import ConnectionInfo, HostedClient, NewClient, ProvenValue, TxOutcome
 from parachains.zone.client import ZoneClient
 from relayer import codec
-from relayer.views import InitChannel, ReceivePacket, Side, WantedChannel
+from relayer.views import InitChannel, InitConnection, ReceivePacket, Side, WantedChannel
 
 PORT = PortId("transfer")
 AMOUNT = 1_000
@@ -121,6 +122,7 @@ class Gathering:
         answered, unreceived, pending = await self._send(self._host, (MEDIUM_NS, SHORT_NS, LONG_NS))
         expired_id = await self._expiring_client()
         channel = await self._begin_channel()
+        begun = await self._begin_connection()
         received_proof = await self._relay(self._source, self._host, received)
         await self._relay(self._host, self._source, answered)
         await self._world.wait_for_time(self._source.client, answered.timeout_timestamp)
@@ -152,7 +154,12 @@ class Gathering:
             ),
             channel=channel,
             channel_proof=await source.prove(paths.channel(PORT, channel.channel_id), at),
+            open_channel=await source.prove(paths.channel(PORT, self._source.channel_id), at),
             connection=self._host.connection,
+            begun_connection=begun,
+            begun_proof=await source.prove(paths.connection(begun.connection_id), at),
+            prefix=source.commitment_prefix,
+            upgrade=await source.new_client(None),
             other_chain=await self._host_header(),
             expired_header=expired_header,
         )
@@ -209,6 +216,18 @@ class Gathering:
             if channel.end.state is ChannelState.INIT
         ]
         return begun[-1]
+
+    async def _begin_connection(self) -> ConnectionInfo:
+        """Begin a second connection on the source."""
+        action = InitConnection(Side.A, self._source.client_id, self._host.client_id)
+        prefix, signer = self._host.client.commitment_prefix, self._source.client.signer
+        message = codec.connection_init(action, prefix, signer)
+        await self._do("a connection", self._source, message)
+        return next(
+            connection
+            for connection in await self._source.client.connections()
+            if connection.end.state is ConnectionState.INIT
+        )
 
     async def _relay(self, source: End, host: End, packet: Packet) -> ProvenValue:
         """Deliver a packet, and return the proof that it came with."""

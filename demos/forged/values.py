@@ -8,7 +8,7 @@ from chainkit.primitives.types import ClientId
 from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.types import IdentifiedChannel, Packet
 from light_clients.tendermint.types import ClientHeader
-from parachains.sdk.relaying import ConnectionInfo, ProvenValue
+from parachains.sdk.relaying import ConnectionInfo, NewClient, ProvenValue
 
 
 class Kind(Enum):
@@ -27,6 +27,8 @@ class Kind(Enum):
     ACKNOWLEDGEMENT_UNSENT = "an acknowledgement for a packet never sent"
     TIMEOUT_OF_RECEIVED = "a timeout of a packet that was received"
     TIMEOUT_EARLY = "a timeout before its time"
+    CLOSE_CLAIMED = "a timeout by the close of a channel that is open"
+    CONNECTION_ALTERED = "a connection that the other chain has not begun"
     CHANNEL_ALTERED = "a channel that the other chain has not begun"
     MESSAGE_BYTE = "a byte of a message around proof and header"
     HEADER_BYTE = "a byte of a final header"
@@ -39,6 +41,8 @@ class Kind(Enum):
     HEADER_OF_ANOTHER_CHAIN = "a final header of another chain"
     CLIENT_EXPIRED = "a header for an expired client"
     CLIENT_UNKNOWN = "a header for a client that is not there"
+    UPGRADE_FORGED = "an upgrade that the other chain has not committed to"
+    AUTHORITY_CLAIMED = "a message that only governance may send"
     MISBEHAVIOUR_FALSE = "a false accusation"
 
 
@@ -114,8 +118,17 @@ class Evidence:
     channel: IdentifiedChannel
     """Begun by the source, for which the host has no end yet."""
     channel_proof: ProvenValue
+    open_channel: ProvenValue
+    """The source's end of the channel that the packets go over."""
     connection: ConnectionInfo
     """The host's."""
+    begun_connection: ConnectionInfo
+    """Begun by the source, for which the host has no end yet."""
+    begun_proof: ProvenValue
+    prefix: bytes
+    """What stands before the source's paths."""
+    upgrade: NewClient
+    """States above the client's, as an upgrade would bring them."""
     other_chain: ClientHeader
     """Final on the host's own chain."""
     expired_header: ClientHeader

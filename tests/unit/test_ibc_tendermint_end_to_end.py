@@ -11,28 +11,34 @@ from itertools import chain
 
 import pytest
 
+from chainkit.formats.tendermint.hashing import validator_set_hash
 from demos.forged.attempts import (
     ACKNOWLEDGE,
     ADJACENT,
+    CONNECT,
     RECEIVE,
     TIME_OUT,
     TRY,
     UPDATE,
-    acknowledge,
     byte_attempts,
     originals,
-    receive,
     shaped_attempts,
 )
 from demos.forged.judge import NO_OP, name_of
+from demos.forged.messages import acknowledge, receive
 from demos.forged.values import Attempt, Kind, Verdict
+from ibc.ics02_client.codec import decode_update_client
+from ibc.ics03_connection.types import ConnectionState
+from ibc.ics04_channel.message_codec import decode_open_try
 from ibc.ics04_channel.types import ChannelState
+from light_clients.tendermint.codec import decode_client_message
 from parachains.sdk.relaying import TxRedundant, TxRefused
 from tests.linked_zones import World, linked_zones
 
 STRIDE = 11
 MASKS = (0x01, 0x80)
-MAY_BE_INERT = {Kind.HEADER_BYTE, Kind.HEADER_ENCODING, Kind.MESSAGE_BYTE, Kind.SIGNATURE_FORGED}
+MAY_BE_INERT = {Kind.HEADER_BYTE, Kind.HEADER_ENCODING, Kind.MESSAGE_BYTE}
+ALL = (RECEIVE, ACKNOWLEDGE, TIME_OUT, TRY, CONNECT, ADJACENT, UPDATE)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +73,46 @@ def test_no_forgery_is_accepted(judged, kind):
     assert accepted == []
     assert not inert or kind in MAY_BE_INERT
     assert any(outcome.is_paid for _, outcome in outcomes)
+
+
+def test_what_is_inert_is_not_signed(judged, linked):
+    """
+    With three validators each signature is needed: a header with other bytes that leads to the
+    same state has the same header, commit, keys and powers. Beside headers only the version
+    in MsgChannelOpenTry's channel is read by nobody, as in ibc-go: the application decides it.
+    """
+    true = originals(linked.evidence)
+    inert = [
+        attempt
+        for outcomes in judged.values()
+        for attempt, outcome in outcomes
+        if outcome.verdict is Verdict.INERT
+    ]
+    for attempt in inert:
+        if attempt.original == TRY:
+            tried, truly = (
+                decode_open_try(message.value, "isthmus")
+                for message in (attempt.message, true[TRY])
+            )
+            unread = replace(truly.channel, version=tried.channel.version)
+
+            assert tried == replace(truly, channel=unread)
+            continue
+        forged, original = header_in(attempt.message), header_in(true[attempt.original])
+
+        assert forged.signed_header == original.signed_header
+        for mine, other in (
+            (forged.validator_set, original.validator_set),
+            (forged.trusted_validators, original.trusted_validators),
+        ):
+            assert validator_set_hash(mine) == validator_set_hash(other)
+    assert inert, "priorities are not signed, so some bytes must be inert"
+
+
+def header_in(update):
+    """The header of a MsgUpdateClient."""
+    message = decode_update_client(update.value, "isthmus").client_message
+    return decode_client_message(message)
 
 
 def refusals(judged, kind):
@@ -110,11 +156,11 @@ def test_the_judge_sees_an_accepted_forgery(linked):
 def test_the_true_messages_do_what_they_say():
     """
     After the channel's handshake: a packet is received, an answer and a timeout end theirs, a
-    second channel is answered, and the client takes both headers.
+    second channel and connection are answered, and the client takes both headers.
     """
     linked = linked_zones()
     evidence, hub = linked.evidence, linked.hub
-    client = hub.client()
+    client = hub.client(hub.users["forger"])
     packet = evidence.fresh.packet
 
     async def play():
@@ -126,15 +172,18 @@ def test_the_true_messages_do_what_they_say():
         unreceived = await client.unreceived(
             packet.destination_port, packet.destination_channel, [packet.sequence]
         )
-        return before, outcomes, after, unreceived, await client.channels("connection-0")
+        connections = [each.end.state for each in await client.connections()]
+        channels = await client.channels("connection-0")
+        return before, outcomes, after, unreceived, channels, connections
 
-    before, outcomes, after, unreceived, channels = asyncio.run(play())
+    before, outcomes, after, unreceived, channels, connections = asyncio.run(play())
 
-    assert outcomes == dict.fromkeys((RECEIVE, ACKNOWLEDGE, TIME_OUT, TRY, ADJACENT, UPDATE), 0)
+    assert outcomes == dict.fromkeys(ALL, 0)
     ended = {evidence.answered.packet.sequence, evidence.unreceived.packet.sequence}
     assert set(before) - set(after) == ended
     assert unreceived == frozenset()
     assert [each.end.state for each in channels] == [ChannelState.OPEN, ChannelState.TRYOPEN]
+    assert connections == [ConnectionState.OPEN, ConnectionState.TRYOPEN]
 
 
 @pytest.mark.parametrize("what", ["received", "unsent"])
@@ -147,7 +196,7 @@ def test_the_mempool_names_what_is_done_before(linked, what):
         "unsent": acknowledge(evidence, replace(evidence.answered, packet=never)),
     }[what]
     with pytest.raises(TxRedundant) as refused:
-        asyncio.run(World(linked.hub).deliver(linked.hub.client(), message))
+        asyncio.run(World(linked.hub).deliver(linked.forger(), message))
 
     assert name_of(refused.value.codespace, refused.value.code) == "channel/22 RedundantTransaction"
 
@@ -158,7 +207,7 @@ def test_the_mempool_refuses_a_forged_proof(linked):
     message = receive(linked.evidence, replace(linked.evidence.fresh, proof=proof))
     height = linked.hub.height
     with pytest.raises(TxRefused):
-        asyncio.run(World(linked.hub).deliver(linked.hub.client(), message))
+        asyncio.run(World(linked.hub).deliver(linked.forger(), message))
 
     assert linked.hub.height == height
 
@@ -169,7 +218,7 @@ def test_nothing_is_believed_of_an_expired_client(linked):
     period = 30 * 24 * 3600
     judge = linked.judge(later_s=period)
     true = originals(evidence)
-    for name in (RECEIVE, ACKNOWLEDGE, TIME_OUT, TRY, ADJACENT, UPDATE):
+    for name in ALL:
         outcome = judge.judge(Attempt(Kind.CLIENT_EXPIRED, name, true[name]))
         expected = {"client/29 ClientNotActive"}
         if name == RECEIVE:

@@ -1,0 +1,121 @@
+"""Defences that the forgeries between two whole applications notice, one taken out at a time."""
+
+from tests.mutants.support import Mutant
+
+_TEST = "tests/unit/test_ibc_tendermint_end_to_end.py"
+_FORGED = f"{_TEST}::test_no_forgery_is_accepted"
+_COMMIT = "chainkit/formats/tendermint/verify_commit.py"
+_PROOF = "chainkit/commitments/ics23/verify.py"
+_PACKETS = "ibc/ics04_channel/packets.py"
+
+MUTANTS = [
+    Mutant(
+        "forged: two of three are enough",
+        _COMMIT,
+        "    if got <= needed:\n",
+        "    if got < needed:\n",
+        f"{_FORGED}[two_of_three]",
+    ),
+    Mutant(
+        "forged: a signature is not looked at",
+        _COMMIT,
+        "        if not is_valid:\n",
+        "        if False:\n",
+        f"{_FORGED}[signature_forged]",
+    ),
+    Mutant(
+        "forged: a commit may be for another header",
+        "chainkit/formats/tendermint/validate_basic.py",
+        "    if commit.block_id.hash != header_hash(header):\n",
+        "    if False:\n",
+        f"{_FORGED}[header_byte]",
+    ),
+    Mutant(
+        "forged: strangers may say that they are trusted",
+        "light_clients/tendermint/rules.py",
+        "    if validator_set_hash(header.trusted_validators) != trusted.next_validators_hash:\n",
+        "    if False:\n",
+        f"{_TEST}::test_no_forgery_is_accepted",
+    ),
+    Mutant(
+        "forged: a client does not expire",
+        "light_clients/tendermint/client.py",
+        "        if newest is None or is_expired(newest.timestamp, client.trusting_period, ctx.time):\n",
+        "        if newest is None:\n",
+        f"{_TEST}::test_nothing_is_believed_of_an_expired_client",
+    ),
+    Mutant(
+        "forged: one header is a fork",
+        "light_clients/tendermint/misbehaviour.py",
+        "                return hash_1 != header_2.signed_header.commit.block_id.hash\n",
+        "                return bool(hash_1)\n",
+        f"{_FORGED}[misbehaviour_false]",
+    ),
+    Mutant(
+        "forged: a proof may lead to any root",
+        "chainkit/commitments/ics23/chained.py",
+        "    if subroot != root:\n",
+        "    if False:\n",
+        f"{_FORGED}[proof_byte]",
+    ),
+    Mutant(
+        "forged: a proof may be of another value",
+        _PROOF,
+        "    if proof.value != value:\n",
+        "    if False:\n",
+        f"{_FORGED}[packet_altered]",
+    ),
+    Mutant(
+        "forged: a proof may be of another key",
+        _PROOF,
+        "    if proof.key != key:\n"
+        '        raise WrongKey("provided key does not match the proof")\n'
+        "    if proof.value",
+        "    if proof.value",
+        f"{_FORGED}[packet_altered]",
+    ),
+    Mutant(
+        "forged: a left neighbour alone need not be the last",
+        _PROOF,
+        "        if not is_right_most(spec, left.path):\n",
+        "        if False:\n",
+        f"{_FORGED}[timeout_of_received]",
+    ),
+    Mutant(
+        "forged: a receipt does not stop a second receive",
+        _PACKETS,
+        "            if store.get(path) is not None:\n                return False\n"
+        "            store.set(path, _RECEIPT)\n",
+        "            store.set(path, _RECEIPT)\n",
+        f"{_TEST}::test_the_refusals_that_matter_have_their_names",
+    ),
+    Mutant(
+        "forged: a packet may be another than the one sent",
+        _PACKETS,
+        "        if commitment != commit_packet(packet):\n",
+        "        if False:\n",
+        f"{_FORGED}[packet_altered]",
+    ),
+    Mutant(
+        "forged: a packet that was not sent may be acknowledged",
+        _PACKETS,
+        "        if commitment is None:\n            return False\n"
+        "        if commitment != commit_packet(packet):\n",
+        "        if commitment is not None and commitment != commit_packet(packet):\n",
+        f"{_TEST}::test_the_mempool_names_what_is_done_before",
+    ),
+    Mutant(
+        "forged: the packet's timeout does not stop a receive",
+        _PACKETS,
+        "        if has_timed_out(packet, self_height(ctx), ctx.time):\n",
+        "        if False:\n",
+        f"{_FORGED}[packet_late]",
+    ),
+    Mutant(
+        "forged: a timeout may come early",
+        _PACKETS,
+        "        if not has_timed_out(packet, message.proof_height, time_there):\n",
+        "        if False:\n",
+        f"{_FORGED}[timeout_early]",
+    ),
+]
