@@ -19,8 +19,11 @@ from relayer.planner import plan
 from relayer.ports import Bus, Clock, Journal
 from relayer.submitter import Submitter, is_redundant
 from relayer.views import (
+    AckConnection,
     AcknowledgePacket,
     Action,
+    ConfirmConnection,
+    InitChannel,
     PathSpec,
     PathView,
     ReceivePacket,
@@ -28,6 +31,7 @@ from relayer.views import (
     Side,
     Stuck,
     TimeOutPacket,
+    TryChannel,
 )
 
 Facts = Mapping[str, object]
@@ -204,8 +208,14 @@ class PathWorker:
             updates, target = await self._client_update(side)
         messages: list[AnyValue] = []
         included: list[Action] = []
+        waits_for_connection = False
         for action in actions:
+            if waits_for_connection and isinstance(action, InitChannel | TryChannel):
+                continue
             message = await build(action, host, source, target, self._trusting_period_ns)
+            if message is None and isinstance(action, AckConnection | ConfirmConnection):
+                # The channel's step goes with the step that opens its connection, not before it.
+                waits_for_connection = True
             if message is not None:
                 messages.append(message)
                 included.append(action)

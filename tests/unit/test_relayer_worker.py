@@ -102,6 +102,24 @@ def test_a_channel_does_not_wait_for_the_block_after_its_connection() -> None:
     ]
 
 
+def test_a_channel_does_not_run_ahead_of_its_connection() -> None:
+    """
+    While the step that opens the connection can't be proven yet, the channel's step waits too.
+    """
+    relay = Relay()
+    while not any("MsgConnectionOpenTry" in names_of(tx) for tx in relay.b.transactions):
+        relay.round()
+    del relay.b.history[relay.b.height]
+    relay.b.height -= 1
+    asyncio.run(relay.worker.round())
+
+    assert "MsgChannelOpenInit" not in names(relay.a)
+    relay.rounds()
+    assert ["MsgUpdateClient", "MsgConnectionOpenAck", "MsgChannelOpenInit"] in [
+        names_of(tx) for tx in relay.a.transactions
+    ]
+
+
 def test_packets_are_received_and_acknowledged_both_ways_in_one_transaction_each() -> None:
     """
     Ten packets one way and one the other; the client's update rides with them.
