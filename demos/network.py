@@ -230,6 +230,10 @@ class Network:
         )
 
 
+class Interrupted(OperationFailed):
+    """The person who waited did so no longer."""
+
+
 Scenario = Callable[[Network], Awaitable[T]]
 
 
@@ -248,13 +252,17 @@ def run_scenario(
 
     Raises:
         NotReady, ChildEnded: The network did not start or lost a process.
+        Interrupted: By Ctrl-C or SIGTERM.
         FileExistsError: ``home`` holds a network already.
     """
     if home is not None:
-        return asyncio.run(_run(scenario, spec, home, say))
+        return _run_to_end(scenario, spec, home, say)
     folder = Path(tempfile.mkdtemp(prefix=f"isthmus-{name}-"))
     try:
-        result = asyncio.run(_run(scenario, spec, folder, say))
+        result = _run_to_end(scenario, spec, folder, say)
+    except Interrupted:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     except (OperationFailed, OSError):
         say(f"logs are kept in {folder / 'logs'}")
         raise
@@ -263,6 +271,13 @@ def run_scenario(
         raise
     shutil.rmtree(folder, ignore_errors=True)
     return result
+
+
+def _run_to_end(scenario: Scenario[T], spec: NetSpec, home: Path, say: Report) -> T:
+    try:
+        return asyncio.run(_run(scenario, spec, home, say))
+    except (asyncio.CancelledError, KeyboardInterrupt) as error:
+        raise Interrupted("stopped by a signal") from error
 
 
 async def _run(scenario: Scenario[T], spec: NetSpec, home: Path, say: Report) -> T:
