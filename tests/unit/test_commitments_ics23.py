@@ -90,6 +90,7 @@ def test_iavl_inner_operations(op, layer, error):
         (InnerOp(HashOp.SHA256, b"\x01" + CHILD), True),
         (InnerOp(HashOp.SHA256, b"\x01" + CHILD, CHILD), False),
         (InnerOp(HashOp.SHA256, b"\x02", CHILD), False),
+        (InnerOp(HashOp.SHA256, b"\x02" + CHILD), False),
         (InnerOp(HashOp.SHA256, b"\x00" + CHILD), False),
         (InnerOp(HashOp.SHA256, b"", CHILD), False),
         (InnerOp(HashOp.SHA256, b"\x01" + CHILD + b"\x00"), False),
