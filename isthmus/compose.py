@@ -150,7 +150,10 @@ def build_node(home: Path, *, mqtt_url: str = "") -> ComposedNode:
     """
     paths = NodePaths(home)
     paths.data.mkdir(exist_ok=True)
-    config = read_config(paths.config)
+    try:
+        config = read_config(paths.config)
+    except UnicodeDecodeError as error:
+        raise DamagedFile(path=paths.config, reason=str(error)) from error
     app_config = read_app_config(paths.app)
     genesis = read_genesis(paths.genesis)
     factory = find_node_application(app_config.app)

@@ -166,7 +166,7 @@ def parse_spec(toml: str) -> NetSpec:
         BadSpec: Not TOML, an unknown key, a value of another form, or names that do not
             fit together; path and expectation are named.
     """
-    if len(toml.encode()) > MAX_SPEC_BYTES:
+    if len(toml.encode(errors="replace")) > MAX_SPEC_BYTES:
         raise BadSpec(path="net.toml", expected=f"at most {MAX_SPEC_BYTES} bytes")
     try:
         values = tomllib.loads(toml)

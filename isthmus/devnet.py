@@ -75,7 +75,10 @@ class NodeStatus:
 
 
 def child_specs(home: Path, place: NetPlace, *, broker: bool) -> tuple[ChildSpec, ...]:
-    """Return the processes of a network in the order in which they start."""
+    """Return the processes of a network in the order in which they start.
+
+    A network without paths has no relayer.
+    """
 
     def child(name: str, *command: str) -> ChildSpec:
         log = home / "logs" / f"{name}.log"
@@ -87,8 +90,9 @@ def child_specs(home: Path, place: NetPlace, *, broker: bool) -> tuple[ChildSpec
     for chain in place.chains:
         kind = find_chain_kind(chain.kind)
         found += [child(n.name, *kind.node_command(home / n.home)) for n in chain.nodes]
-    relayer = str(home / place.relayer_home)
-    found.append(child("relayer", _ISTHMUS, "relay", "--json", "--home", relayer))
+    if place.spec.paths:
+        relayer = str(home / place.relayer_home)
+        found.append(child("relayer", _ISTHMUS, "relay", "--json", "--home", relayer))
     return tuple(found)
 
 
@@ -114,8 +118,7 @@ class Devnet:
 
     async def __aexit__(self, *_: object) -> None:
         """Ask every child to end, the last started first; end by force what does not."""
-        for name in reversed(tuple(self._processes)):
-            await self.stop(name)
+        await asyncio.gather(*(self.stop(name) for name in reversed(tuple(self._processes))))
         (self._home / PROCESSES_FILE).unlink(missing_ok=True)
 
     async def start(

@@ -64,6 +64,11 @@ class Hop:
     """What must happen next; empty where nothing more does."""
     forwarded: tuple["Hop", ...]
 
+    @property
+    def error(self) -> str:
+        """What the receiving chain refused it with; empty where it did not."""
+        return error_of(self.acknowledgement)
+
     def hops(self) -> Iterator["Hop"]:
         """Yield this packet and all that came of it."""
         yield self
@@ -133,19 +138,20 @@ async def _link_of(users: Mapping[str, ChainUser], source: str, key: PacketKey) 
     )
 
 
-def is_error(acknowledgement: bytes) -> bool:
-    """Return whether an acknowledgement says that the packet was refused."""
+def error_of(acknowledgement: bytes) -> str:
+    """Return the text of an acknowledgement that says the packet was refused, else nothing."""
     try:
-        return isinstance(decode_acknowledgement(acknowledgement), RemoteError)
+        answer = decode_acknowledgement(acknowledgement)
     except RuleBroken:
-        return False
+        return ""
+    return (answer.text or "no reason") if isinstance(answer, RemoteError) else ""
 
 
 def _state_of(steps: set[PacketStep], acknowledgement: bytes) -> PacketState:
     if PacketStep.TIMED_OUT in steps:
         return PacketState.TIMED_OUT
     if PacketStep.ACKNOWLEDGED in steps:
-        return PacketState.REFUSED if is_error(acknowledgement) else PacketState.DELIVERED
+        return PacketState.REFUSED if error_of(acknowledgement) else PacketState.DELIVERED
     if PacketStep.ANSWERED in steps:
         return PacketState.ANSWERED
     return PacketState.RECEIVED if PacketStep.RECEIVED in steps else PacketState.SENT

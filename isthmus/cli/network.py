@@ -44,9 +44,7 @@ def prepare_network(home: Path, spec: Path | None) -> NetPlace:
         return create_network(home, read_spec(spec))
     place = read_network(home)
     if spec is not None and read_spec(spec) != place.spec:
-        raise BadSpec(
-            path=str(spec), expected=f"what {home} was made from, or another --home"
-        )
+        raise BadSpec(path=str(spec), expected=f"what {home} was made from, or another --home")
     return place
 
 

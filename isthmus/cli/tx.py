@@ -57,7 +57,12 @@ class NotDelivered(OperationFailed):
     """The packet came back to its sender."""
 
     def __init__(self, hop: Hop) -> None:
-        super().__init__(f"packet {hop.key} from {hop.source} was {hop.state.value}: refunded")
+        # The last hop's own words are the reason; those before only pass a code on.
+        words = [each.error for each in hop.hops() if each.error]
+        reason = f" ({words[-1]})" if words else ""
+        super().__init__(
+            f"packet {hop.key} from {hop.source} was {hop.state.value}{reason}: refunded"
+        )
         self.hop = hop
 
 
