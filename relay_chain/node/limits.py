@@ -8,6 +8,9 @@ MAX_WAL_ENTRY_BYTES = MAX_BLOCK_SIZE_BYTES + 65_536
 WAL_ROTATE_BYTES = 16 * 1024 * 1024
 """The log is begun anew at the first end of height past this size."""
 
+WAL_SEARCH_BYTES = 256 * 1024 * 1024
+"""Checksums behind a bad frame cost at most so much; past it the log counts as corrupt."""
+
 WAL_BUFFER_BYTES = 1024 * 1024
 """Entries that are not synced yet are handed to the kernel past this size."""
 

@@ -6,6 +6,8 @@ A payload is one byte of kind - end of height, or an entry - and its data.
 
 * ``append`` buffers; ``sync`` flushes and ``fsync``s everything before it returns.
 * A tail that a crash tore is cut off when the file is opened, and kept beside it.
+* A record that is not whole while whole ones follow was not torn by a crash: the file is
+  refused, since what it says after that record would be skipped in silence.
 * Entries before the last end of height are of no use: when the file has grown past
   ``rotate_bytes`` it is begun anew with that mark, so its size is bounded.
 """
@@ -20,7 +22,12 @@ from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.types import BlockHeight
 from relay_chain.node.crash_points import reach
 from relay_chain.node.files import sync_folder, write_durably
-from relay_chain.node.limits import MAX_WAL_ENTRY_BYTES, WAL_BUFFER_BYTES, WAL_ROTATE_BYTES
+from relay_chain.node.limits import (
+    MAX_WAL_ENTRY_BYTES,
+    WAL_BUFFER_BYTES,
+    WAL_ROTATE_BYTES,
+    WAL_SEARCH_BYTES,
+)
 
 _HEADER_BYTES = 8
 _END_OF_HEIGHT = 0
@@ -33,6 +40,17 @@ class WalEntryTooLong(OperationFailed):
     def __init__(self, *, size: int) -> None:
         super().__init__(f"write-ahead log entry of {size} bytes")
         self.size = size
+
+
+class WalCorrupted(OperationFailed):
+    """A record in the middle of the log is not as it was written."""
+
+    def __init__(self, *, offset: int) -> None:
+        super().__init__(
+            f"the write-ahead log is corrupt at byte {offset}, and whole records follow; "
+            f"move the file away and the node goes on without voting at this height"
+        )
+        self.offset = offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +74,31 @@ def frame(payload: bytes) -> bytes:
 def scan(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield (offset after the frame, payload) up to the first frame that is not whole."""
     offset = 0
-    while offset + _HEADER_BYTES <= len(data):
-        length = int.from_bytes(data[offset + 4 : offset + 8], "big")
-        end = offset + _HEADER_BYTES + length
-        if not 1 <= length <= MAX_WAL_ENTRY_BYTES or end > len(data):
-            return
-        if zlib.crc32(data[offset + 4 : end]) != int.from_bytes(data[offset : offset + 4], "big"):
-            return
+    while (end := _claimed_end(data, offset)) and _is_whole(data, offset, end):
         yield end, data[offset + _HEADER_BYTES : end]
         offset = end
 
 
-def _read(data: bytes) -> tuple[Recovered, int]:
-    """Return what whole frames say, and how many bytes of the file they are."""
+def _claimed_end(data: bytes, offset: int) -> int:
+    """Return where a frame at ``offset`` ends by its length; 0 where that cannot be."""
+    if offset + _HEADER_BYTES > len(data):
+        return 0
+    length = int.from_bytes(data[offset + 4 : offset + 8], "big")
+    end = offset + _HEADER_BYTES + length
+    return end if 1 <= length <= MAX_WAL_ENTRY_BYTES and end <= len(data) else 0
+
+
+def _is_whole(data: bytes, offset: int, end: int) -> bool:
+    checksum = int.from_bytes(data[offset : offset + 4], "big")
+    return zlib.crc32(memoryview(data)[offset + 4 : end]) == checksum
+
+
+def read_log(data: bytes) -> tuple[Recovered, int]:
+    """Return what whole frames say, and how many bytes of the file they are.
+
+    Raises:
+        WalCorrupted: The first frame that is not whole is not the last of the file.
+    """
     last_height: BlockHeight | None = None
     entries: list[bytes] = []
     good = 0
@@ -81,7 +111,26 @@ def _read(data: bytes) -> tuple[Recovered, int]:
         else:
             break
         good = end
+    if good < len(data) and _has_frame_after(data, good):
+        raise WalCorrupted(offset=good)
     return Recovered(last_height, tuple(entries), len(data) - good), good
+
+
+def _has_frame_after(data: bytes, offset: int) -> bool:
+    """Return whether a whole frame begins anywhere after ``offset``; lengths are not trusted.
+
+    A record crafted to look like frames everywhere costs no more than ``WAL_SEARCH_BYTES``
+    of checksums, and is then taken for corrupt.
+    """
+    budget = WAL_SEARCH_BYTES
+    for start in range(offset + 1, len(data) - _HEADER_BYTES):
+        end = _claimed_end(data, start)
+        if not end:
+            continue
+        budget -= end - start
+        if budget < 0 or _is_whole(data, start, end):
+            return True
+    return False
 
 
 class WriteAheadLog:
@@ -90,13 +139,16 @@ class WriteAheadLog:
     Args:
         path: The file; made if absent. A torn tail goes to ``<path>.torn``.
         rotate_bytes: Size past which ``end_height`` begins the file anew.
+
+    Raises:
+        WalCorrupted: See :func:`read_log`; the file is left as it is.
     """
 
     def __init__(self, path: Path, *, rotate_bytes: int = WAL_ROTATE_BYTES) -> None:
         self._path = path
         self._rotate_bytes = rotate_bytes
         data = path.read_bytes() if path.exists() else b""
-        self.recovered, good = _read(data)
+        self.recovered, good = read_log(data)
         if self.recovered.torn_bytes:
             write_durably(path.with_name(path.name + ".torn"), data[good:])
             os.truncate(path, good)

@@ -103,4 +103,11 @@ MUTANTS = [
         "or polka_round == round_",
         "tests/simulation/test_forks.py::test_an_amnesia_fork_is_classed_so_and_named_from_the_logs",
     ),
+    Mutant(
+        "wal-corrupt-record-skipped",
+        "relay_chain/node/wal.py",
+        "    if good < len(data) and _has_frame_after(data, good):\n",
+        "    if good > len(data):\n",
+        "tests/unit/test_node_wal.py::test_a_flipped_bit_in_the_middle_is_refused_by_name",
+    ),
 ]

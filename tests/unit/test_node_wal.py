@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from chainkit.primitives.types import BlockHeight
 from relay_chain.node import wal as wal_module
-from relay_chain.node.wal import WalEntryTooLong, WriteAheadLog, frame, scan
+from relay_chain.node.wal import (
+    WalCorrupted,
+    WalEntryTooLong,
+    WriteAheadLog,
+    frame,
+    read_log,
+    scan,
+)
 
 
 def written(path: Path, *entries: bytes) -> None:
@@ -71,24 +78,53 @@ def test_a_torn_tail_at_every_byte_is_cut_and_the_rest_kept(tmp_path: Path) -> N
         assert WriteAheadLog(path).recovered.entries == (b"first", b"third")
 
 
-def test_a_flipped_bit_ends_the_log_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bit", range(8))
+def test_a_flipped_bit_in_the_middle_is_refused_by_name(tmp_path: Path, bit: int) -> None:
     """
-    No byte of a frame can change unnoticed: what follows it is not trusted.
+    Whole records follow, so no crash tore this one: they are not skipped, and nothing is cut.
     """
-    whole = tmp_path / "whole"
-    written(whole, b"first", b"second")
-    data = whole.read_bytes()
+    path = tmp_path / "wal"
+    written(path, b"first", b"second")
+    data = path.read_bytes()
     first = data.index(b"first") - 9
     for position in range(first, first + len(frame(b"\x01first"))):
         flipped = bytearray(data)
-        flipped[position] ^= 0x40
-        path = tmp_path / "flipped"
+        flipped[position] ^= 1 << bit
         path.write_bytes(flipped)
-        assert WriteAheadLog(path).recovered.entries == ()
+        with pytest.raises(WalCorrupted) as refused:
+            WriteAheadLog(path)
+        assert refused.value.offset == first
+        assert path.read_bytes() == flipped
+
+
+def test_a_flipped_bit_in_the_last_record_is_a_torn_tail(tmp_path: Path) -> None:
+    """
+    A crash can do that: the records before it stand.
+    """
+    path = tmp_path / "wal"
+    written(path, b"first", b"second")
+    data = path.read_bytes()
+    for position in range(data.index(b"second") - 9, len(data)):
+        flipped = bytearray(data)
+        flipped[position] ^= 0x40
+        path.write_bytes(flipped)
+        assert WriteAheadLog(path).recovered.entries == (b"first",)
+
+
+def test_a_record_that_looks_like_frames_everywhere_costs_no_hours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The search behind a bad record is bounded, and ends on the safe side.
+    """
+    monkeypatch.setattr("relay_chain.node.wal.WAL_SEARCH_BYTES", 1_000)
+    torn = b"\xff" * 8 + b"\x00\x00\x00\x10" * 500
+    with pytest.raises(WalCorrupted):
+        read_log(torn)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_log(data: bytes) -> None:
+def test_any_bytes_can_be_scanned(data: bytes) -> None:
     """
     Scanning never raises, whatever is in the file.
     """
