@@ -25,15 +25,17 @@ from demos.forged.attempts import (
     shaped_attempts,
 )
 from demos.forged.judge import NO_OP, name_of
-from demos.forged.messages import acknowledge, receive
+from demos.forged.messages import acknowledge, receive, update_with
 from demos.forged.values import Attempt, Kind, Verdict
 from ibc.ics02_client.codec import decode_update_client
 from ibc.ics03_connection.types import ConnectionState
 from ibc.ics04_channel.message_codec import decode_open_try
 from ibc.ics04_channel.types import ChannelState
-from light_clients.tendermint.codec import decode_client_message
+from light_clients.tendermint.codec import decode_client_message, encode_client_message
+from light_clients.tendermint.types import Misbehaviour
 from parachains.sdk.relaying import TxRedundant, TxRefused
 from tests.linked_zones import World, linked_zones
+from tests.signers import signed_header_of
 
 STRIDE = 11
 MASKS = (0x01, 0x80)
@@ -227,3 +229,25 @@ def test_nothing_is_believed_of_an_expired_client(linked):
 
         assert outcome.verdict is Verdict.REFUSED
         assert outcome.refusal in expected
+
+
+def test_a_fork_freezes_the_client_and_nothing_is_believed_of_it():
+    """
+    Validators who sign two headers of one height are told on: the client freezes, and what
+    was true of the chain before is refused too.
+    """
+    linked = linked_zones()
+    evidence, zone = linked.evidence, linked.zone
+    one = evidence.headers.adjacent
+    fork = replace(one.signed_header.header, app_hash=bytes(32))
+    other = replace(one, signed_header=signed_header_of(fork, zone.set, zone.keys))
+    accusation = Misbehaviour(evidence.headers.client_id, one, other)
+    message = update_with(evidence.headers, encode_client_message(accusation))
+    frozen = asyncio.run(World(linked.hub).deliver(linked.forger(), message))
+    judge = linked.judge()
+
+    assert frozen.code == 0, frozen.log
+    for name, true in originals(evidence).items():
+        outcome = judge.judge(Attempt(Kind.MISBEHAVIOUR_FALSE, name, true))
+
+        assert (outcome.verdict, outcome.refusal) == (Verdict.REFUSED, "client/29 ClientNotActive")
