@@ -29,9 +29,10 @@ Report = Callable[[str], None]
 """Takes one line for the person who waits."""
 
 STOP_TIMEOUT_S = 10.0
-POLL_S = 0.2
+POLL_S = 0.5
 LOG_TAIL_BYTES = 2_000
 _ISTHMUS = "isthmus.cli.main"
+_BROKER = "isthmus.adapters.broker"
 
 
 class ChildEnded(OperationFailed):
@@ -86,7 +87,7 @@ def child_specs(home: Path, place: NetPlace, *, broker: bool) -> tuple[ChildSpec
 
     found = []
     if broker:
-        found.append(child("broker", _ISTHMUS, "broker", "--port", str(place.broker_port)))
+        found.append(child("broker", _BROKER, str(place.broker_port)))
     for chain in place.chains:
         kind = find_chain_kind(chain.kind)
         found += [child(n.name, *kind.node_command(home / n.home)) for n in chain.nodes]

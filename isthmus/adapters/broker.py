@@ -1,6 +1,8 @@
 """The MQTT broker that ``isthmus up`` starts as a child process: iotcore on loopback."""
 
 import contextlib
+import signal
+import sys
 from collections.abc import Iterator
 
 from chainkit.primitives.errors import OperationFailed
@@ -30,3 +32,22 @@ def embedded_broker(port: int) -> Iterator[str]:
         yield f"mqtt://127.0.0.1:{port}"
     finally:
         broker.stop()
+
+
+def run_broker(port: int) -> None:
+    """Run the broker until interrupted; where there can be none, say so and wait as well."""
+    # Blocked before the broker's threads start, so that the signal waits for this one.
+    stops = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+    try:
+        with embedded_broker(port):
+            signal.sigwait(stops)
+    except BrokerUnavailable as error:
+        sys.stderr.write(f"{error}: chains are polled\n")
+        sys.stderr.flush()
+        signal.sigwait(stops)
+
+
+if __name__ == "__main__":
+    # A network starts it so: the whole command line would take a second to be imported.
+    run_broker(int(sys.argv[1]))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import structlog
 
-from isthmus.adapters.broker import BrokerUnavailable, embedded_broker
+from isthmus.adapters.broker import run_broker
 from isthmus.cli.output import Command
 from isthmus.compose import read_relayer_settings, run_relayer
 
@@ -65,11 +65,4 @@ def relay(home: Path, *, as_json: bool) -> None:
 @click.option("--port", type=int, required=True)
 def broker(port: int) -> None:
     """Run the embedded MQTT broker until interrupted."""
-    # Blocked before the broker's threads start, so that the signal waits for this one.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        with embedded_broker(port):
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
-    except BrokerUnavailable as error:
-        click.echo(f"{error}: chains are polled", err=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    run_broker(port)

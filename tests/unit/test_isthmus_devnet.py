@@ -5,8 +5,10 @@ import sys
 from itertools import count
 
 import pytest
+from msgspec import structs
 
 from isthmus import devnet
+from isthmus.config import NetSpec
 from isthmus.devnet import (
     ChildEnded,
     ChildSpec,
@@ -15,6 +17,7 @@ from isthmus.devnet import (
     NodeStatus,
     NotReady,
     NotRunning,
+    child_specs,
 )
 from isthmus.homes import ChainPlace, NetPlace, NodePlace
 
@@ -95,3 +98,14 @@ def test_nothing_to_stop(tmp_path):
     """A folder without a running network says so."""
     with pytest.raises(NotRunning):
         devnet.stop_running(tmp_path)
+
+
+def test_a_network_without_paths_has_no_relayer(tmp_path):
+    """A relayer with nothing to relay would end at once, and the network with it."""
+    alone = structs.replace(PLACE, spec=NetSpec(paths=()))
+
+    def names(place):
+        return [each.name for each in child_specs(tmp_path, place, broker=False)]
+
+    assert names(PLACE) == ["zone-b-0", "relayer"]
+    assert names(alone) == ["zone-b-0"]
