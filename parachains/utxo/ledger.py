@@ -174,7 +174,8 @@ def begin(ctx: Context, tx: Transaction, owner: Address) -> None:
     transient = ctx.store(TRANSIENT)
     for key, _ in list(transient.iterate(b"", None)):
         transient.delete(key)
-    transient.set(_OWNER, owner)
+    if owner:
+        transient.set(_OWNER, owner)
     store = ctx.store(STORE_NAME)
     for tx_input in tx.inputs:
         for coin in lots_on(store, tx_input.previous_output):
