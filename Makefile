@@ -5,11 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+PACKAGES := chainkit ibc light_clients relay_chain parachains relayer isthmus demos
 CORES := $(shell nproc 2>/dev/null || echo 2)
 SEEDS ?= 10000
 MINUTES ?= 60
+SECONDS ?= 3
 
-.PHONY: help test lint type docs e2e clients sim soak mutants proto ci format clean
+.PHONY: help demo test lint type docs e2e clients sim soak fuzz mutants proto ci format clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,7 +21,11 @@ $(STAMP): pyproject.toml setup.py $(wildcard chainkit/*/*.pyx)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Isthmus needs Python 3.11 or newer; set PYTHON=")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
+
+demo: $(STAMP) ## a token crosses two hops by proof and comes home (a minute)
+	$(BIN)/isthmus demo transfer
 
 test: $(STAMP) ## unit, vectors, properties, 200 simulated seeds (< 10 minutes)
 	$(PYTEST) -n $(CORES) -m "not slow" tests
@@ -46,6 +52,9 @@ sim: $(STAMP) ## the simulator over SEEDS seeds
 
 soak: $(STAMP) ## a transfer every second for MINUTES; memory must not grow
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
+fuzz: $(STAMP) ## broken bytes for every decoder, SECONDS for each
+	$(BIN)/python -m fuzz --seconds $(SECONDS)
 
 mutants: $(STAMP) ## remove each defence; a test must notice
 	$(BIN)/python -m tests.mutants
