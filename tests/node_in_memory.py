@@ -31,7 +31,10 @@ GENESIS = Genesis(
 
 
 def make_executor(
-    chain: KeyValueDatabase, state: KeyValueDatabase, keep_blocks: int = 0
+    chain: KeyValueDatabase,
+    state: KeyValueDatabase,
+    keep_blocks: int = 0,
+    genesis: Genesis = GENESIS,
 ) -> Executor:
     blocks, states = BlockStore(chain), StateStore(chain)
     return Executor(
@@ -40,7 +43,7 @@ def make_executor(
         states,
         EventIndex(chain, blocks, states),
         EventBus(),
-        genesis=GENESIS,
+        genesis=genesis,
         mempool=MempoolConfig(),
         pruning=PruningConfig(keep_blocks=keep_blocks),
     )
