@@ -287,7 +287,8 @@ async def _run(scenario: Scenario[T], spec: NetSpec, home: Path, say: Report) ->
     began_s = time.monotonic()
     place = create_network(home, spec)
     children = child_specs(home, place, broker=spec.broker.kind == "embedded")
-    say(f"starting {len(children)} processes in {home}")
+    names = ", ".join(child.name for child in children)
+    say(f"starting {len(children)} processes in {home}: {names}")
     async with AsyncExitStack() as stack:
         devnet = await stack.enter_async_context(Devnet(home, children))
         reader = await stack.enter_async_context(NetReader(place))

@@ -26,6 +26,7 @@ from chainkit.wire.proto.cosmos.base.v1beta1.coin_pb2 import Coin
 from chainkit.wire.proto.ibc.applications.transfer.v1 import query_pb2 as transfer_query
 from chainkit.wire.proto.ibc.applications.transfer.v1.tx_pb2 import MsgTransfer
 from demos.network import Channel, Network, run_scenario
+from demos.story import Story
 from ibc.ics02_client.port import AnyValue
 from isthmus.cli.output import Output
 from isthmus.config import NetSpec
@@ -128,6 +129,11 @@ class Leg:
     """The hub's name for the token."""
 
 
+def short(denom: str) -> str:
+    """Return a denomination as people can read it: a voucher's hash is cut."""
+    return f"{denom[:12]}..." if denom.startswith("ibc/") else denom
+
+
 def voucher(path: str) -> str:
     """Return a ledger's name for a denomination that came over channels (ICS-20)."""
     return f"ibc/{sha256(path.encode()).hex().upper()}"
@@ -169,7 +175,8 @@ class TransferDemo:
 
     def run(self, home: Path | None, output: Output) -> bool:
         """Run it; print the report, then what does not hold; return whether all does."""
-        report = run_scenario(play, spec=NetSpec(), home=home, say=output.progress, name="transfer")
+        with Story() as story:
+            report = run_scenario(play, spec=NetSpec(), home=home, say=story.say, name="transfer")
         failures = report.failures()
         for failure in failures:
             output.progress(f"FAILED: {failure}")
@@ -182,13 +189,15 @@ DEMO = TransferDemo()
 
 async def play(net: Network) -> Report:
     """Send a token there and back over a running network."""
-    net.say("every chain makes blocks; no channel is in genesis, the relayer opens them by proof")
+    net.say("every chain makes blocks; genesis has no client, no connection and no channel")
     from_a, to_b = await asyncio.gather(
         net.wait_for_channel("zone-a", "hub"), net.wait_for_channel("hub", "zone-b")
     )
     ready_s = time.monotonic() - net.began_s
-    net.say(f"ready after {ready_s:.1f} s: zone-a {from_a.on_a} <-> {from_a.on_b} hub")
-    net.say(f"                    hub {to_b.on_a} <-> {to_b.on_b} zone-b")
+    net.say(
+        f"the relayer opened zone-a {from_a.on_a} <-> {from_a.on_b} hub and "
+        f"hub {to_b.on_a} <-> {to_b.on_b} zone-b, every step proven on chain"
+    )
     base = net.chain("zone-a").denom
     out, back = journeys(base, from_a, to_b)
     before = await balance(net, "zone-a", "alice", base)
@@ -196,14 +205,14 @@ async def play(net: Network) -> Report:
     sent_at = time.monotonic()
     delivered = await travel(net, out)
     delivery_s = time.monotonic() - sent_at
-    net.say(f"delivered after {delivery_s:.1f} s: bob has {AMOUNT} {out.denom_at_end[:12]}…")
     hops = await count_hops(net, "zone-b", out.denom_at_end)
+    net.say(f"bob has it on zone-b as {short(out.denom_at_end)}, {hops} hops from home")
 
     async with supply_reader(net) as reader:
         await travel(net, back)
         escrowed = await balance_of_escrow(net, "zone-a", from_a.on_a, base)
         after = await balance(net, "zone-a", "alice", base)
-        net.say(f"home again: alice has {after} {base}, {escrowed} in escrow")
+        net.say(f"it is home: alice has {after} {base} again, {escrowed} are left in escrow")
         await settle(net, from_a, to_b)
         verdict = await read_verdict(net, reader)
     commits = {each.name: each.timeout_commit_ms / 1000 for each in net.spec.chains}
@@ -243,18 +252,19 @@ async def travel(net: Network, leg: Leg) -> bool:
         timeout_timestamp=time.time_ns() + TIMEOUT_S * 10**9,
         memo=json.dumps({"forward": forward}, separators=(",", ":")),
     )
-    net.say(f"{leg.sender} sends {AMOUNT} {leg.denom[:12]} from {leg.start} over the hub")
+    net.say(f"{leg.sender} sends {AMOUNT} {short(leg.denom)} from {leg.start} to {leg.end}")
     outcome = await net.deliver(client, AnyValue(type_url(message), encode(message)))
     if outcome.code != 0:
         raise TransferRefused(chain_id=client.chain_id, outcome=outcome)
-    where = [f"committed on {leg.start} in block {outcome.height}"]
+    net.say(f"{leg.start} committed the packet in block {outcome.height}")
+    where = ["on its way to the hub"]
 
     async def look() -> int | None:
         now = await balance(net, leg.end, leg.receiver, leg.denom_at_end)
         if now > before:
             return now
         if await balance_supply(net, "hub", leg.via_denom) != via_before:
-            where[0] = "received and forwarded by the hub"
+            where[0] = "proven to the hub, which forwarded it"
         return None
 
     reached = await net.wait_until(lambda: f"waiting for the token on {leg.end}: {where[0]}", look)
@@ -368,7 +378,7 @@ async def read_verdict(net: Network, reader: asyncio.subprocess.Process) -> Verd
         chain.name: (await (await net.client(chain.name)).status()).height
         for chain in net.place.chains
     }
-    net.say(f"the supply reader checks every height up to {_heights(until)}")
+    net.say(f"another process compares the supply at every height up to {_heights(until)}")
     assert reader.stdin is not None
     assert reader.stdout is not None
     reader.stdin.write(json.dumps({"until": until}).encode() + b"\n")

@@ -1,0 +1,110 @@
+"""The demo transfer's own judgement, its names, and how it tells its story."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from demos.network import Channel
+from demos.story import Story
+from demos.transfer import Report, describe, journeys, short, voucher
+from ibc.ics20_transfer.denoms import extract_denom
+
+GOOD = Report(
+    delivered=True,
+    returned=True,
+    supply_conserved=True,
+    supply_checked_at_heights=120,
+    supply_violations=(),
+    hops=2,
+    proofs_verified=20,
+    headers_verified=16,
+    seconds_to_ready=12.5,
+    seconds_to_first_delivery=4.2,
+    block_seconds={"hub": 0.6},
+    timeout_commit_seconds={"hub": 0.5},
+)
+
+
+def test_a_report_in_which_all_holds_has_no_failures():
+    """Two connections and channels of six proofs, and two for each of four packets."""
+    assert GOOD.failures() == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"delivered": False}, "did not arrive"),
+        ({"returned": False}, "did not come home"),
+        ({"supply_conserved": False, "supply_violations": ("1 too many",)}, "1 too many"),
+        ({"hops": 1}, "1 hops, expected 2"),
+        ({"proofs_verified": 19}, "19 proofs were verified, expected 20 or more"),
+        ({"seconds_to_ready": 40.0}, "expected under 40.0 s"),
+        ({"seconds_to_first_delivery": 20.0}, "expected under 20.0 s"),
+    ],
+)
+def test_everything_that_does_not_hold_fails_the_demo(change, text):
+    """Each claim alone is enough, and is named."""
+    (failure,) = replace(GOOD, **change).failures()
+
+    assert text in failure
+
+
+def test_the_report_reads_as_a_text():
+    """What a person sees says yes or NO, and how it was found out."""
+    assert "supply conserved   yes, compared at 120 heights" in describe(GOOD)
+    assert "supply conserved   NO" in describe(replace(GOOD, supply_conserved=False))
+
+
+def test_the_way_home_undoes_the_way_out():
+    """The voucher that arrives is what is sent back, over the same channels."""
+    out, home = journeys(
+        "utok", Channel("channel-3", "channel-1"), Channel("channel-0", "channel-7")
+    )
+
+    path = "transfer/channel-7/transfer/channel-1/utok"
+    assert out.denom_at_end == home.denom == extract_denom(path).local_denom()
+    assert out.via_denom == home.via_denom == voucher("transfer/channel-1/utok")
+    assert (out.channel, out.onward) == ("channel-3", "channel-0")
+    assert (home.channel, home.onward) == ("channel-7", "channel-1")
+    assert (home.start, home.sender, home.end, home.receiver) == (
+        out.end, out.receiver, out.start, out.sender,
+    )  # fmt: skip
+    assert home.denom_at_end == out.denom == "utok"
+
+
+def test_a_voucher_is_cut_for_people():
+    """A native denomination is not."""
+    assert short(voucher("transfer/channel-0/utok")).endswith("...")
+    assert short("utoka") == "utoka"
+
+
+def told(*, terminal):
+    text = io.StringIO()
+    with Story(Console(file=text, force_terminal=terminal, width=80)) as story:
+        story.say("starting [8] processes")
+        story.say("waiting for height 2")
+        story.say("done")
+    return text.getvalue()
+
+
+def test_every_line_stays_where_nobody_watches():
+    """In a log, waits are lines too, with the seconds since the start."""
+    lines = told(terminal=False).splitlines()
+
+    assert [line.split(" s  ", 1)[1] for line in lines] == [
+        "starting [8] processes",
+        "waiting for height 2",
+        "done",
+    ]
+    assert all(float(line.split(" s  ", 1)[0]) >= 0 for line in lines)
+
+
+def test_waits_give_way_on_a_terminal():
+    """What is waited for is shown and cleared; only what happened stays."""
+    text = told(terminal=True)
+
+    assert "waiting for height 2" in text
+    assert "\x1b[2K" in text, "the line is cleared"
+    assert " s  waiting" not in text
