@@ -5,6 +5,7 @@ relayer's settings. Everything that others need to find the network is in ``net.
 """
 
 import os
+import re
 import socket
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import msgspec
 
 from chainkit.primitives.types import ChainId, Denom, TimestampNs
 from isthmus.accounts import Account, derive_account
-from isthmus.config import ChainSpec, NetSpec
+from isthmus.config import ChainSpec, NetSpec, PathEndSpec
 from isthmus.discovery import find_chain_kind, ibc_application_names, light_client_names
 from isthmus.errors import DamagedFile, NoNetwork
 from parachains.sdk.kinds import ChainPlan, WrittenNode
@@ -212,6 +213,12 @@ def chain_plan(
     )
 
 
+def path_name(path: PathEndSpec, index: int) -> str:
+    """Return a path's name in the relayer's reports: its ends and port, where that is one."""
+    name = f"{path.a}.{path.b}.{path.port}"
+    return name if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name) else f"path-{index}"
+
+
 def relayer_toml(spec: NetSpec, place: NetPlace) -> str:
     """Return the relayer's settings; the key is that of the account ``relayer``."""
     keys = [account.private_key for account in place.accounts if account.name == "relayer"]
@@ -231,11 +238,11 @@ def relayer_toml(spec: NetSpec, place: NetPlace) -> str:
             f"address_prefix = {_quoted(chain.bech32_prefix)}",
             f"fee_denom = {_quoted(chain.denom)}",
         ]
-    for path in spec.paths:
+    for index, path in enumerate(spec.paths):
         lines += [
             "",
             "[[paths]]",
-            f"name = {_quoted(f'{path.a}.{path.b}.{path.port}')}",
+            f"name = {_quoted(path_name(path, index))}",
             f"a = {_quoted(place.chain(path.a).chain_id)}",
             f"b = {_quoted(place.chain(path.b).chain_id)}",
             "[[paths.channels]]",

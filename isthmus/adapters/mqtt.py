@@ -4,10 +4,12 @@ Topics and payloads are in docs/protocol/mqtt.md.
 """
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import aiomqtt
 import structlog
@@ -29,6 +31,9 @@ MAX_QUEUED_REPORTS = 1_000
 
 MAX_QUEUED_MESSAGES = 1_000
 """Messages that came and were not read; over it, the newest are dropped: one wakes as well."""
+
+MAX_CHAINS = 1_000
+"""Chains whose last height is kept; over it, all are forgotten and wake once more."""
 
 MAX_BLOCK_MESSAGE_BYTES = 1_024
 _BLOCK_TOPIC = re.compile(r"isthmus/chain/([^/+#\s]{1,50})/block")
@@ -91,6 +96,10 @@ class MqttBus:
         url: The broker's.
         topics: What wakes; none for one who only reports.
 
+    Attributes:
+        connected: Set while the broker is there.
+        wakes: How many messages have woken.
+
     Raises:
         BadBrokerUrl: The URL is not of that form.
     """
@@ -109,9 +118,16 @@ class MqttBus:
         self._password = parts.password
         self._topics = tuple(topics)
         self._woken = asyncio.Condition()
-        self._wakes = 0
+        self.wakes = 0
+        self._seen: WeakKeyDictionary[asyncio.Task[object], int] = WeakKeyDictionary()
+        self._last_heights: dict[ChainId, BlockHeight] = {}
         self._reports: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(MAX_QUEUED_REPORTS)
         self.connected = asyncio.Event()
+
+    @property
+    def queued(self) -> int:
+        """How many reports wait for the broker."""
+        return self._reports.qsize()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Queue a report; dropped where the broker is away or slow."""
@@ -123,13 +139,17 @@ class MqttBus:
             self._reports.put_nowait((topic, payload))
 
     async def wait(self, timeout_ns: DurationNs) -> None:
-        """Return at the next block that a node tells of, or when the time is over."""
-        try:
+        """Return at the next block that a node tells of, or when the time is over.
+
+        A block since this task's last wait counts: what came while it worked is not lost.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        seen = self._seen.get(task, self.wakes)
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_ns / NS_PER_SECOND), self._woken:
-                seen = self._wakes
-                await self._woken.wait_for(lambda: self._wakes != seen)
-        except TimeoutError:
-            return
+                await self._woken.wait_for(lambda: self.wakes != seen)
+        self._seen[task] = self.wakes
 
     async def run(self) -> None:
         """Keep the connection until cancelled."""
@@ -163,12 +183,25 @@ class MqttBus:
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
-            if decode_block_message(str(message.topic), message.payload) is None:
+            found = decode_block_message(str(message.topic), message.payload)
+            if found is None:
                 log.debug("mqtt.message_ignored", topic=str(message.topic)[:100])
-                continue
-            async with self._woken:
-                self._wakes += 1
-                self._woken.notify_all()
+            elif self._is_new(*found):
+                async with self._woken:
+                    self.wakes += 1
+                    self._woken.notify_all()
+
+    def _is_new(self, chain_id: ChainId, height: BlockHeight) -> bool:
+        """Return whether this is not the last height told of the chain: every validator tells it.
+
+        Another height is new even if it is lower: a lie of a large one must not silence.
+        """
+        if self._last_heights.get(chain_id) == height:
+            return False
+        if len(self._last_heights) >= MAX_CHAINS:
+            self._last_heights.clear()
+        self._last_heights[chain_id] = height
+        return True
 
     async def _send(self, client: aiomqtt.Client) -> None:
         while True:
@@ -180,7 +213,7 @@ class BlockAnnouncer:
     """Tells of each block that this node commits. Mutable: it owns a connection."""
 
     def __init__(self, url: str, chain_id: ChainId) -> None:
-        self._bus = MqttBus(url, topics=())
+        self.bus = MqttBus(url, topics=())
         self._topic = block_topic(chain_id)
 
     def published(self, item: Published) -> None:
@@ -189,8 +222,8 @@ class BlockAnnouncer:
         if isinstance(payload, BlockPublished):
             block = payload.block
             message = encode_block_message(block.header.height, len(block.txs))
-            self._bus.offer(self._topic, message)
+            self.bus.offer(self._topic, message)
 
     async def run(self) -> None:
         """Keep the connection until cancelled."""
-        await self._bus.run()
+        await self.bus.run()

@@ -73,3 +73,16 @@ def test_a_network_is_never_overwritten(tmp_path):
 def test_ports_differ():
     """No port is given twice."""
     assert len(set(free_ports(20))) == 20
+
+
+def test_any_port_gives_a_path_that_the_relayer_reads(tmp_path):
+    """A port may have characters, or a length, that a path's name may not."""
+    text = """
+    accounts = [{name = "relayer"}]
+    chains = [{name = "a"}, {name = "b"}]
+    paths = [{a = "a", b = "b", port = "x+y#<z>"}, {a = "a", b = "b", port = "%s"}]
+    """
+    write_network(tmp_path, parse_spec(text % ("p" * 100)), genesis_time=TIME, seeds=SEEDS[:2])
+    settings = parse_settings(tomllib.loads((tmp_path / "relayer" / "relayer.toml").read_text()))
+
+    assert [path.name for path in settings.paths] == ["path-0", "path-1"]
