@@ -6,7 +6,6 @@ fee and signature only, as in ibc-go, and its messages meet their handlers in a 
 """
 
 from collections.abc import Iterable
-from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 from chainkit.modules.auth import ACCOUNT_PREFIX
@@ -25,6 +24,7 @@ from ibc.ics02_client.port import AnyValue
 from parachains.sdk.relaying import SignedTx, TxOutcome, TxRefused
 from parachains.zone.accounts import tx_hash_of
 from parachains.zone.client import ZoneClient
+from relay_chain.app.slashing import STORE as SIGNING_RECORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Compared:
 
     fees: int
     """Changes of the payer's account and balance and of the collector's balance."""
-    upkeep: tuple[str, ...]
-    """Stores with keys of the kinds that blocks without transactions change too."""
+    signing_records: int
+    """Changes of who signed how many blocks, which every block begins with."""
     others: tuple[str, ...]
     """All else: what a refused transaction must not leave."""
 
@@ -98,30 +98,26 @@ class Blocks:
         )
 
 
-def compare(
-    copy: NodeCopy, payer: Payer, heights: Items[BlockHeight], quiet: Items[BlockHeight]
-) -> Compared:
+def compare(copy: NodeCopy, payer: Payer, heights: Iterable[BlockHeight]) -> Compared:
     """Return what the blocks at ``heights`` changed beside the fees of ``payer``.
 
     Args:
         copy: A node's state with every height kept.
         payer: Who paid for all transactions of those blocks.
         heights: Blocks with forgeries and nothing else.
-        quiet: Blocks without transactions: what they change is the chain's own upkeep.
     """
     paid = _fee_keys(payer)
-    upkeep = {_family(key) for height in quiet for key in copy.changes(height)}
-    fees, others = 0, []
-    seen: set[str] = set()
+    fees = signing = 0
+    others = []
     for height in heights:
         for key, (before, after) in copy.changes(height).items():
             if key in paid:
                 fees += 1
-            elif _family(key) in upkeep:
-                seen.add(key[0])
+            elif key[0] == SIGNING_RECORDS:
+                signing += 1
             else:
                 others.append(_describe(height, key, before, after))
-    return Compared(fees, tuple(sorted(seen)), tuple(others))
+    return Compared(fees, signing, tuple(others))
 
 
 def _fee_keys(payer: Payer) -> frozenset[Key]:
@@ -133,12 +129,6 @@ def _fee_keys(payer: Payer) -> frozenset[Key]:
             (BANK, balance_key(module_address(FEE_COLLECTOR), payer.denom)),
         }
     )
-
-
-def _family(key: Key) -> Key:
-    """Return a key's store and first byte, which in a store of upkeep tells what it counts."""
-    name, path = key
-    return name, path[:1]
 
 
 def _describe(height: int, key: Key, before: bytes, after: bytes) -> str:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 MIN_ATTEMPTS = 2_000
 MIN_CLASSES_THROUGH_RPC = 15
-GUARDED_STORES = frozenset({"acc", "bank", "ibc", "transfer"})
-"""A chain's upkeep does not touch these in a block without transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,8 @@ class Report:
     """With which name the mempool refuses what is a no-op in a block."""
     blocks_compared: int
     fee_changes: int
-    upkeep_stores: tuple[str, ...]
+    signing_record_changes: int
+    """Who signed how many blocks: every block begins with it, whatever it holds."""
     other_changes: tuple[str, ...]
     """What blocks of forgeries changed beside fee and sequence; empty, or a defect."""
     originals: Mapping[str, bool]
@@ -43,7 +42,6 @@ class Report:
 
     def failures(self) -> tuple[str, ...]:
         """Return what does not hold; empty when the demo succeeded."""
-        touched = GUARDED_STORES & set(self.upkeep_stores)
         refused = [name for name, accepted in self.originals.items() if not accepted]
         checks = (
             (not self.accepted, f"accepted: {'; '.join(self.accepted_forgeries)}"),
@@ -63,7 +61,6 @@ class Report:
                 f"the network judged otherwise: {'; '.join(self.judged_otherwise)}",
             ),
             (not self.other_changes, f"state changed: {'; '.join(self.other_changes)}"),
-            (not touched, f"blocks without transactions changed {', '.join(sorted(touched))}"),
             (all(self.at_the_door.values()), f"the mempool took a no-op: {self.at_the_door}"),
             (not refused, f"true messages were refused: {', '.join(refused)}"),
         )

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from chainkit.primitives.heights import Height, chain_revision
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from chainkit.primitives.types import BlockHeight, ChainId, Denom, TimestampNs
@@ -50,8 +48,6 @@ SAMPLES_PER_CLASS = 3
 """Of each class so many forgeries go through RPC, with different refusals where there are."""
 AT_THE_DOOR = (Kind.PACKET_REPLAYED, Kind.ACKNOWLEDGEMENT_UNSENT)
 """In a block these are no-ops, as in ibc-go; the mempool refuses them by name."""
-QUIET_SPAN = 8
-"""So many heights on both sides of the forgeries are looked at for blocks without any."""
 _TELL_EVERY_S = 5.0
 
 
@@ -245,22 +241,7 @@ class _Scenario:
         last = (await client.status()).height
         await net.wait_for_height(HUB, last + 1)
         copy = await copy_node(net, node, net.home / "copy-3")
-        quiet = await self._quiet_blocks(heights)
-        return compare(copy, payer, heights, quiet)
-
-    async def _quiet_blocks(self, heights: list[BlockHeight]) -> list[BlockHeight]:
-        """Return blocks without transactions around ``heights``."""
-        transport = await self._network.transport(HUB)
-        found = []
-        for low, high in (
-            (max(heights[0] - QUIET_SPAN, 2), heights[0] - 1),
-            (heights[-1] + 1, heights[-1] + QUIET_SPAN),
-        ):
-            params = {"minHeight": str(low), "maxHeight": str(high)}
-            answer = await transport.call("blockchain", params)
-            metas = msgspec.convert(answer, _Blockchain).block_metas
-            found += [int(meta.header.height) for meta in metas if meta.num_txs == "0"]
-        return [BlockHeight(height) for height in sorted(found)]
+        return compare(copy, payer, heights)
 
     def _report(
         self,
@@ -295,7 +276,7 @@ class _Scenario:
             at_the_door=doors,
             blocks_compared=len({each.height for each in in_blocks}),
             fee_changes=compared.fees,
-            upkeep_stores=compared.upkeep,
+            signing_record_changes=compared.signing_records,
             other_changes=compared.others,
             originals=accepted,
             seconds=round(time.monotonic() - self._network.began_s, 1),
@@ -307,19 +288,6 @@ class _Scenario:
         now = time.monotonic()
         self._parts[part] = round(now - self._marked_s, 1)
         self._marked_s = now
-
-
-class _BlockHeader(msgspec.Struct):
-    height: str
-
-
-class _BlockMeta(msgspec.Struct):
-    header: _BlockHeader
-    num_txs: str
-
-
-class _Blockchain(msgspec.Struct):
-    block_metas: list[_BlockMeta]
 
 
 class ForgedDemo:

@@ -23,7 +23,7 @@ FEES = {
     ("bank", balance_key(ADDRESS, "uisth")): b"paid",
     ("bank", balance_key(module_address("fee_collector"), "uisth")): b"taken",
 }
-UPKEEP = {("slashing", b"\x02missed"): b"\x01"}
+SIGNED = {("slashing", b"\x02missed"): b"\x01"}
 GOOD = Report(
     attempts=2_001,
     accepted=0,
@@ -41,7 +41,7 @@ GOOD = Report(
     at_the_door={"packet_replayed": "channel/22 RedundantTransaction"},
     blocks_compared=1,
     fee_changes=3,
-    upkeep_stores=("slashing",),
+    signing_record_changes=0,
     other_changes=(),
     originals={"receive": True},
     seconds=60.0,
@@ -54,7 +54,7 @@ def node_with(home, *blocks):
     (home / "data").mkdir(parents=True)
     database = SqliteDatabase(home / "data" / "application.db")
     stores = MultiStore(database, ["acc", "bank", "ibc", "slashing"])
-    first = dict.fromkeys((*FEES, *UPKEEP, ("ibc", b"held")), b"before")
+    first = dict.fromkeys((*FEES, *SIGNED, ("ibc", b"held")), b"before")
     for changes in (first, *blocks):
         for (name, key), value in changes.items():
             if value is None:
@@ -66,16 +66,13 @@ def node_with(home, *blocks):
     return NodeCopy(home)
 
 
-def test_fees_and_upkeep_are_not_changes_of_a_forgery(tmp_path):
-    """Of a refused transaction its fee and sequence stay, and what blocks without any change too."""
-    other_upkeep = {("slashing", b"\x02another"): b"\x01"}
-    copy = node_with(
-        tmp_path, FEES | UPKEEP | other_upkeep, UPKEEP | {("slashing", b"\x02z"): b"1"}
-    )
+def test_fees_and_signing_records_are_not_changes_of_a_forgery(tmp_path):
+    """Of a refused transaction its fee and sequence stay, and every block counts its signers."""
+    copy = node_with(tmp_path, FEES | SIGNED)
 
-    compared = compare(copy, PAYER, [2], [3])
+    compared = compare(copy, PAYER, [2])
 
-    assert (compared.fees, compared.upkeep, compared.others) == (3, ("slashing",), ())
+    assert (compared.fees, compared.signing_records, compared.others) == (3, 1, ())
 
 
 @pytest.mark.parametrize(
@@ -85,14 +82,14 @@ def test_fees_and_upkeep_are_not_changes_of_a_forgery(tmp_path):
         ({("ibc", b"held"): None}, "ibc/b'held': 6265666f7265 -> absent"),
         ({("ibc", b"held"): b"other"}, "ibc/b'held': 6265666f7265 -> 6f74686572"),
         ({("bank", balance_key(ADDRESS, "ibc/AA")): b"9"}, "absent -> 39"),
-        ({("slashing", b"\x03x"): b"1"}, "slashing"),
+        ({("acc", b"\x02"): b"7"}, "acc/b'\\x02': absent -> 37"),
     ],
 )
 def test_whatever_else_changes_is_found(tmp_path, changes, said):
     """A key written, removed or overwritten in any store is told with its values."""
-    copy = node_with(tmp_path, FEES | changes, UPKEEP)
+    copy = node_with(tmp_path, FEES | changes)
 
-    (found,) = compare(copy, PAYER, [2], [3]).others
+    (found,) = compare(copy, PAYER, [2]).others
 
     assert said in found
     assert found.startswith("block 2, ")
@@ -106,7 +103,6 @@ def test_whatever_else_changes_is_found(tmp_path, changes, said):
         {"classes_through_rpc": 14},
         {"judged_otherwise": ("a byte",)},
         {"other_changes": ("block 9",)},
-        {"upkeep_stores": ("ibc",)},
         {"at_the_door": {"packet_replayed": ""}},
         {"originals": {"receive": False}},
     ],
