@@ -6,7 +6,6 @@ simple-merkle multistore, and the value of block H is proven under the header at
 """
 
 import re
-from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 from chainkit.commitments.ics23 import IAVL_SPEC, TENDERMINT_SPEC
@@ -15,14 +14,12 @@ from chainkit.formats.tendermint.validator_set import total_voting_power
 from chainkit.formats.tendermint.verify_commit import TrustLevel
 from chainkit.primitives.amounts import Coin
 from chainkit.primitives.errors import MalformedMessage, OperationFailed
-from chainkit.primitives.heights import Height, chain_revision, parse_height
+from chainkit.primitives.heights import Height, chain_revision
 from chainkit.primitives.timestamps import seconds_to_ns
 from chainkit.primitives.types import (
     BlockHeight,
     ChainId,
     ChannelId,
-    ClientId,
-    ConnectionId,
     Denom,
     DurationNs,
     PortId,
@@ -34,22 +31,10 @@ from chainkit.runtime.tx_codec import build_tx
 from chainkit.wire.codec import decode_known, duration_from_proto
 from chainkit.wire.proto.cosmos.auth.v1beta1 import auth_pb2
 from chainkit.wire.proto.cosmos.auth.v1beta1 import query_pb2 as auth_query
-from chainkit.wire.proto.cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 from chainkit.wire.proto.cosmos.staking.v1beta1 import query_pb2 as staking_query
 from chainkit.wire.proto.cosmos.tx.v1beta1 import service_pb2
-from chainkit.wire.proto.ibc.core.channel.v1 import query_pb2 as channel_query
-from chainkit.wire.proto.ibc.core.client.v1 import query_pb2 as client_query
-from chainkit.wire.proto.ibc.core.connection.v1 import connection_pb2
-from chainkit.wire.proto.ibc.core.connection.v1 import query_pb2 as connection_query
 from ibc.ics02_client.port import AnyValue
-from ibc.ics03_connection.types import ConnectionCounterparty, ConnectionEnd, ConnectionState
-from ibc.ics03_connection.versions import Version
 from ibc.ics04_channel.types import (
-    ChannelCounterparty,
-    ChannelEnd,
-    ChannelState,
-    IdentifiedChannel,
-    Order,
     Packet,
 )
 from ibc.ics24_host import paths
@@ -61,20 +46,23 @@ from light_clients.tendermint.codec import (
     encode_consensus_state,
 )
 from light_clients.tendermint.types import ClientHeader, ClientState, ConsensusState
+from parachains.sdk.ibc_queries import (
+    IbcQueries,
+    QueryFailed,
+    hex_attribute,
+    packet_of_event,
+)
 from parachains.sdk.relaying import (
     AccountSequenceWrong,
     ChainStatus,
     ClientInfo,
-    ConnectionInfo,
-    HostedClient,
     NewClient,
     ProvenValue,
     SignedTx,
     TxOutcome,
 )
 from parachains.zone.accounts import Account, Key, tx_hash_of
-from parachains.zone.rpc import QueryFailed, Rpc, RpcTransport, hex_attribute
-from parachains.zone.rpc_forms import known_member
+from parachains.zone.rpc import Rpc, RpcTransport
 
 _EXPECTED_SEQUENCE = re.compile(r"expected (\d{1,19}), got \d", re.ASCII)
 PAGE_LIMIT = 100
@@ -105,12 +93,13 @@ class ZoneConfig:
     memo: str = "isthmus"
 
 
-class ZoneClient:
+class ZoneClient(IbcQueries):
     """One Tendermint chain over its public RPC. Mutable: it counts its sequence."""
 
     def __init__(self, config: ZoneConfig, transport: RpcTransport) -> None:
         self._config = config
         self._rpc = Rpc(transport)
+        super().__init__(self._rpc)
         self._revision = chain_revision(config.chain_id)
         self._next_sequence = 0
 
@@ -225,128 +214,6 @@ class ZoneClient:
 
     # --- host ---------------------------------------------------------------------------
 
-    async def clients(self) -> tuple[HostedClient, ...]:
-        """Return every client here."""
-        found: list[HostedClient] = []
-        page = PageRequest(limit=PAGE_LIMIT)
-        for _ in range(MAX_PAGES):
-            answer = await self._rpc.query(
-                "/ibc.core.client.v1.Query/ClientStates",
-                client_query.QueryClientStatesRequest(pagination=page),
-                client_query.QueryClientStatesResponse,
-            )
-            found += (
-                HostedClient(
-                    ClientId(client.client_id),
-                    AnyValue(client.client_state.type_url, client.client_state.value),
-                )
-                for client in answer.client_states
-            )
-            if not answer.pagination.next_key:
-                break
-            page = PageRequest(key=answer.pagination.next_key, limit=PAGE_LIMIT)
-        return tuple(found)
-
-    async def hosted_consensus_state(self, client_id: ClientId, height: Height) -> AnyValue | None:
-        """Return what a client here keeps of ``height``, or None."""
-        request = client_query.QueryConsensusStateRequest(
-            client_id=client_id,
-            revision_number=height.revision_number,
-            revision_height=height.revision_height,
-        )
-        try:
-            answer = await self._rpc.query(
-                "/ibc.core.client.v1.Query/ConsensusState",
-                request,
-                client_query.QueryConsensusStateResponse,
-            )
-        except QueryFailed:
-            return None
-        return AnyValue(answer.consensus_state.type_url, answer.consensus_state.value)
-
-    async def connections(self) -> tuple[ConnectionInfo, ...]:
-        """Return every connection end here."""
-        found: list[ConnectionInfo] = []
-        page = PageRequest(limit=PAGE_LIMIT)
-        for _ in range(MAX_PAGES):
-            answer = await self._rpc.query(
-                "/ibc.core.connection.v1.Query/Connections",
-                connection_query.QueryConnectionsRequest(pagination=page),
-                connection_query.QueryConnectionsResponse,
-            )
-            found += (_connection_of(connection) for connection in answer.connections)
-            if not answer.pagination.next_key:
-                break
-            page = PageRequest(key=answer.pagination.next_key, limit=PAGE_LIMIT)
-        return tuple(found)
-
-    async def channels(self, connection_id: ConnectionId) -> tuple[IdentifiedChannel, ...]:
-        """Return the channel ends on a connection."""
-        found: list[IdentifiedChannel] = []
-        page = PageRequest(limit=PAGE_LIMIT)
-        for _ in range(MAX_PAGES):
-            answer = await self._rpc.query(
-                "/ibc.core.channel.v1.Query/ConnectionChannels",
-                channel_query.QueryConnectionChannelsRequest(
-                    connection=connection_id, pagination=page
-                ),
-                channel_query.QueryConnectionChannelsResponse,
-            )
-            for channel in answer.channels:
-                counterparty = ChannelCounterparty(
-                    PortId(channel.counterparty.port_id), ChannelId(channel.counterparty.channel_id)
-                )
-                end = ChannelEnd(
-                    known_member(ChannelState, channel.state),
-                    known_member(Order, channel.ordering),
-                    counterparty,
-                    tuple(ConnectionId(hop) for hop in channel.connection_hops),
-                    channel.version,
-                )
-                found.append(
-                    IdentifiedChannel(PortId(channel.port_id), ChannelId(channel.channel_id), end)
-                )
-            if not answer.pagination.next_key:
-                break
-            page = PageRequest(key=answer.pagination.next_key, limit=PAGE_LIMIT)
-        return tuple(found)
-
-    async def commitments(self, port: PortId, channel: ChannelId) -> tuple[Sequence, ...]:
-        """Return the sequences of packets sent from here that are not finished yet."""
-        found: list[Sequence] = []
-        page = PageRequest(limit=PAGE_LIMIT)
-        for _ in range(MAX_PAGES):
-            answer = await self._rpc.query(
-                "/ibc.core.channel.v1.Query/PacketCommitments",
-                channel_query.QueryPacketCommitmentsRequest(
-                    port_id=port, channel_id=channel, pagination=page
-                ),
-                channel_query.QueryPacketCommitmentsResponse,
-            )
-            found += (Sequence(commitment.sequence) for commitment in answer.commitments)
-            if not answer.pagination.next_key:
-                break
-            page = PageRequest(key=answer.pagination.next_key, limit=PAGE_LIMIT)
-        return tuple(sorted(found))
-
-    async def unreceived(
-        self, port: PortId, channel: ChannelId, sequences: Items[Sequence]
-    ) -> frozenset[Sequence]:
-        """Return which of the sequences were not received here."""
-        missing: set[Sequence] = set()
-        for start in range(0, len(sequences), MAX_SEQUENCES_PER_QUERY):
-            answer = await self._rpc.query(
-                "/ibc.core.channel.v1.Query/UnreceivedPackets",
-                channel_query.QueryUnreceivedPacketsRequest(
-                    port_id=port,
-                    channel_id=channel,
-                    packet_commitment_sequences=sequences[start : start + MAX_SEQUENCES_PER_QUERY],
-                ),
-                channel_query.QueryUnreceivedPacketsResponse,
-            )
-            missing.update(Sequence(sequence) for sequence in answer.sequences)
-        return frozenset(missing)
-
     async def sent_packet(
         self, port: PortId, channel: ChannelId, sequence: Sequence
     ) -> Packet | None:
@@ -458,42 +325,3 @@ def expected_sequence(log: str) -> int:
     """Return E of "account sequence mismatch, expected E, got G"; 0 where it does not say."""
     match = _EXPECTED_SEQUENCE.search(log)
     return int(match[1]) if match else 0
-
-
-def _connection_of(connection: connection_pb2.IdentifiedConnection) -> ConnectionInfo:
-    counterparty = connection.counterparty
-    end = ConnectionEnd(
-        client_id=ClientId(connection.client_id),
-        versions=tuple(
-            Version(version.identifier, tuple(version.features)) for version in connection.versions
-        ),
-        state=known_member(ConnectionState, connection.state),
-        counterparty=ConnectionCounterparty(
-            ClientId(counterparty.client_id),
-            ConnectionId(counterparty.connection_id),
-            counterparty.prefix.key_prefix,
-        ),
-        delay_period_ns=connection.delay_period,
-    )
-    return ConnectionInfo(ConnectionId(connection.id), end)
-
-
-def packet_of_event(attributes: dict[str, str]) -> Packet:
-    """Return the packet whose sending or receiving an event tells.
-
-    Raises:
-        MalformedMessage: The event lacks a part of it.
-    """
-    try:
-        return Packet(
-            sequence=Sequence(int(attributes["packet_sequence"])),
-            source_port=PortId(attributes["packet_src_port"]),
-            source_channel=ChannelId(attributes["packet_src_channel"]),
-            destination_port=PortId(attributes["packet_dst_port"]),
-            destination_channel=ChannelId(attributes["packet_dst_channel"]),
-            data=hex_attribute(attributes, "packet_data_hex"),
-            timeout_height=parse_height(attributes["packet_timeout_height"]),
-            timeout_timestamp=TimestampNs(int(attributes["packet_timeout_timestamp"])),
-        )
-    except (KeyError, ValueError) as error:
-        raise MalformedMessage("event of a sent packet lacks an attribute") from error

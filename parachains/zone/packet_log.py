@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.types import BlockHeight, ChannelId, PortId, Sequence, TimestampNs
+from parachains.sdk.ibc_queries import hex_attribute, packet_of_event
 from parachains.sdk.users import PacketEvent, PacketKey, PacketStep
-from parachains.zone.client import packet_of_event
-from parachains.zone.rpc import hex_attribute
 
 STEPS: Mapping[str, PacketStep] = {
     "send_packet": PacketStep.SENT,

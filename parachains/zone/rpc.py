@@ -8,12 +8,13 @@ from google.protobuf.message import Message
 
 from chainkit.formats.tendermint.types import Header, SignedHeader, ValidatorSet
 from chainkit.formats.tendermint.validator_set import sort_by_voting_power
-from chainkit.primitives.errors import MalformedMessage, OperationFailed
+from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.limits import MAX_PROOF_BYTES, MAX_VOTES_COUNT
 from chainkit.primitives.types import BlockHeight
 from chainkit.wire.codec import decode_known, encode
 from chainkit.wire.proto.cosmos.ics23.v1.proofs_pb2 import CommitmentProof
 from chainkit.wire.proto.ibc.core.commitment.v1.commitment_pb2 import MerkleProof
+from parachains.sdk.ibc_queries import QueryFailed
 from parachains.sdk.relaying import (
     AccountSequenceWrong,
     ChainStatus,
@@ -51,16 +52,6 @@ class RpcTransport(Protocol):
             OperationFailed: No node answered, or it answered with an error.
         """
         ...
-
-
-class QueryFailed(OperationFailed):
-    """A chain's query answered with a code."""
-
-    def __init__(self, *, path: str, code: int, codespace: str, log: str) -> None:
-        super().__init__(f"query {path} failed with {codespace}/{code}: {log[:200]}")
-        self.path = path
-        self.code = code
-        self.codespace = codespace
 
 
 class Rpc:
@@ -236,11 +227,3 @@ def refusal(*, code: int, codespace: str, log: str) -> TxRefused:
     elif "messages are redundant" in log:
         kind = TxRedundant
     return kind(code=code, codespace=codespace, log=log)
-
-
-def hex_attribute(attributes: Mapping[str, str], name: str) -> bytes:
-    """Return the bytes of an event's hex attribute."""
-    try:
-        return bytes.fromhex(attributes[name])
-    except (KeyError, ValueError) as error:
-        raise MalformedMessage(f"event has no hex attribute {name}") from error

@@ -39,18 +39,6 @@ Json = Mapping[str, object]
 E = TypeVar("E", bound=Enum)
 
 
-def known_member(kind: type[E], number: int) -> E:
-    """Return the member of an enum that a number in an answer stands for.
-
-    Raises:
-        MalformedMessage: There is none.
-    """
-    try:
-        return kind(number)
-    except ValueError as error:
-        raise MalformedMessage(f"no {kind.__name__} {number}") from error
-
-
 def field(value: object, *names: str) -> object:
     """Return the member reached by ``names``, one after the other."""
     what = "answer"

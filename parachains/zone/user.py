@@ -10,6 +10,7 @@ from chainkit.primitives.hashing import sha256
 from chainkit.primitives.types import BlockHeight
 from chainkit.wire.proto.cosmos.staking.v1beta1 import query_pb2 as staking_query
 from ibc.ics02_client.port import AnyValue
+from parachains.sdk.ibc_queries import QueryFailed
 from parachains.sdk.users import (
     Delegate,
     Intent,
@@ -29,7 +30,7 @@ from parachains.zone import user_codec
 from parachains.zone.client import ZoneClient
 from parachains.zone.packet_log import STEPS, LoggedEvent, packet_event, read_events
 from parachains.zone.queries import BLOCK, GRPC, TX, ZoneQuery, query_forms
-from parachains.zone.rpc import QueryFailed, Rpc, RpcTransport
+from parachains.zone.rpc import Rpc, RpcTransport
 from parachains.zone.rpc_forms import events_from_json, field
 from relay_chain.node.json_forms import from_base64, integer, mapping, sequence, text, to_base64
 

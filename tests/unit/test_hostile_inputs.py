@@ -11,7 +11,7 @@ from ibc.ics04_channel.types import ChannelState
 from isthmus.compose import read_toml
 from isthmus.config import BadSpec, parse_spec
 from isthmus.errors import DamagedFile
-from parachains.zone.rpc_forms import known_member
+from parachains.sdk.ibc_queries import known_member
 from parachains.zone.user_codec import request_from_json
 from relay_chain.node.config import BadSetting, parse_config
 from relay_chain.node.event_query import BadQuery, parse_query
