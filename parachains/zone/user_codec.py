@@ -124,6 +124,7 @@ def message_from_json(value: Mapping[str, object]) -> AnyValue:
     Raises:
         MalformedMessage: No such type, or fields that it does not have.
     """
+    _check_texts(value)
     fields = dict(value)
     url = fields.pop("@type", None)
     if not isinstance(url, str):
@@ -148,12 +149,18 @@ def _message_class(name: str) -> type[Message]:
     return message_factory.GetMessageClass(descriptor)
 
 
+def _check_texts(value: Mapping[str, object]) -> None:
+    """Refuse halves of surrogate pairs, which json.loads lets through and protobuf chokes on."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise MalformedMessage("message: expected text that UTF-8 can write") from error
+
+
 def _parse(fields: Mapping[str, object], kind: type[Message]) -> Message:
     try:
-        # A lone surrogate, which json.loads lets through, is no text of protobuf's.
-        json.dumps(fields, ensure_ascii=False).encode()
         return json_format.ParseDict(dict(fields), kind())
-    except (json_format.ParseError, DecodeError, UnicodeEncodeError, RecursionError) as error:
+    except (json_format.ParseError, DecodeError, RecursionError) as error:
         raise MalformedMessage(f"{kind.DESCRIPTOR.full_name}: {error}") from error
 
 
@@ -181,6 +188,7 @@ def request_from_json(fields: Mapping[str, object], kind: type[Message]) -> Mess
     Raises:
         MalformedMessage: It has other fields.
     """
+    _check_texts(fields)
     return _parse(fields, kind)
 
 
