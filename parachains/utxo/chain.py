@@ -5,7 +5,7 @@ active chain is the one with the most work whose blocks are all here and valid; 
 with equal work the first seen stays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chainkit.commitments.database import KeyValueDatabase
@@ -16,8 +16,17 @@ from chainkit.formats.bitcoin.header_chain import ChainPoint, extend, genesis_po
 from chainkit.formats.bitcoin.headers import BlockHeader, decode_header
 from chainkit.formats.bitcoin.transactions import OutPoint, Transaction
 from light_clients.bitcoin.proofs import committed_root
-from parachains.utxo.coins import Coin, CoinView, coin_key, decode_coin
+from parachains.utxo.coins import (
+    Coin,
+    CoinView,
+    coin_key,
+    decode_coin,
+    point_of_script_key,
+    script_end,
+    script_prefix,
+)
 from parachains.utxo.errors import TooDeepReorganisation
+from parachains.utxo.index import entries_of, find_event, height_of
 from parachains.utxo.limits import MAX_UNDO_BLOCKS
 from parachains.utxo.parameters import UtxoParameters
 from parachains.utxo.state_machine import BlockRun, CarrierResult, StateMachine
@@ -124,6 +133,22 @@ class Chain:
         """Return an unspent output of the active chain, or None."""
         data = self._database.get(coin_key(point))
         return None if data is None else decode_coin(data)
+
+    def height_of(self, txid: bytes) -> int | None:
+        """Return the height of the active chain's block that holds a transaction, or None."""
+        return height_of(self._database, txid)
+
+    def packet_event(self, kind: str, channel: str, sequence: int) -> Mapping[str, object] | None:
+        """Return height, txid and attributes of a packet's event on the active chain, or None."""
+        return find_event(self._database, kind, channel, sequence)
+
+    def coins_of(self, script: bytes) -> Iterator[tuple[OutPoint, Coin]]:
+        """Yield the unspent outputs of the active chain that a script guards."""
+        for key, _ in self._database.iterate(script_prefix(script), script_end(script)):
+            point = point_of_script_key(script, key)
+            coin = self.coin(point)
+            assert coin is not None
+            yield point, coin
 
     def coin_view(self) -> CoinView:
         """Return a view of the coins that collects changes."""
@@ -232,7 +257,8 @@ class Chain:
         self.machine.write(run)
         self._database.height = point.height
         try:
-            self.machine.stores.commit({**view.changes, _TIP: point.header.hash})
+            index = entries_of(point.height, block, results)
+            self.machine.stores.commit({**view.changes, **index, _TIP: point.header.hash})
         finally:
             self._database.height = None
         self._active.append(point.header.hash)

@@ -5,8 +5,10 @@ from typing import Protocol
 
 from chainkit.formats.bitcoin.encoding import Reader, encode_compact_size, encode_sized
 from chainkit.formats.bitcoin.transactions import OutPoint, TxOutput
+from chainkit.primitives.hashing import sha256
 
 PREFIX = b"c/"
+_BY_SCRIPT = b"a/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,26 @@ def point_of_key(key: bytes) -> OutPoint:
     return OutPoint(key[len(PREFIX) : -4], int.from_bytes(key[-4:], "big"))
 
 
+def script_prefix(script: bytes) -> bytes:
+    """Return what the keys of a script's coins begin with in the index by script."""
+    return _BY_SCRIPT + sha256(script)
+
+
+def script_end(script: bytes) -> bytes:
+    """Return the first key after a script's coins."""
+    return script_prefix(script) + b"\xff" * 37
+
+
+def point_of_script_key(script: bytes, key: bytes) -> OutPoint:
+    """Return the outpoint of a key in the index by script."""
+    rest = key[len(script_prefix(script)) :]
+    return OutPoint(rest[:-4], int.from_bytes(rest[-4:], "big"))
+
+
+def _script_key(script: bytes, point: OutPoint) -> bytes:
+    return script_prefix(script) + point.txid + point.index.to_bytes(4, "big")
+
+
 def encode_coin(coin: Coin) -> bytes:
     """Return the stored form."""
     head = encode_compact_size(coin.height * 2 + coin.is_coinbase)
@@ -74,8 +96,12 @@ class CoinView:
 
     def spend(self, point: OutPoint) -> None:
         """Take a coin away."""
+        coin = self.coin(point)
         self.changes[coin_key(point)] = None
+        if coin is not None:
+            self.changes[_script_key(coin.output.script_pubkey, point)] = None
 
     def add(self, point: OutPoint, coin: Coin) -> None:
         """Add a coin."""
         self.changes[coin_key(point)] = encode_coin(coin)
+        self.changes[_script_key(coin.output.script_pubkey, point)] = b"\x01"

@@ -12,6 +12,8 @@ the end :func:`settle` holds the transaction's own inputs and outputs against th
   or assigned to outputs, to the last unit.
 """
 
+from dataclasses import dataclass
+
 from chainkit.formats.bitcoin.script import is_unspendable, p2wpkh, p2wsh_of, witness_program
 from chainkit.formats.bitcoin.transactions import OutPoint, Transaction
 from chainkit.primitives.amounts import Coin
@@ -169,19 +171,50 @@ class UtxoLedger:
         """Do nothing: ICS-20 keeps the trace, and this chain has no metadata of its own."""
 
 
-def begin(ctx: Context, tx: Transaction, owner: Address) -> None:
-    """Note what a transaction brings; its lots leave the outputs that it spends."""
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What messages would do to a transaction that carries them."""
+
+    deposited: int
+    """Satoshis that it must add to escrow."""
+    released: int
+    """Satoshis that it takes out of escrow."""
+    payouts: tuple[Payout, ...]
+    left: tuple[Coin, ...]
+    """Foreign tokens of its inputs that it must assign to outputs."""
+
+
+def preview(ctx: Context) -> Preview:
+    """Return what the messages that ran since :func:`begin` did."""
+    transient = ctx.store(TRANSIENT)
+    return Preview(
+        deposited=_read(transient, _DEPOSITED),
+        released=_read(transient, _RELEASED),
+        payouts=tuple(
+            decode_payout(data) for _, data in transient.iterate(_PAYOUT, prefix_end(_PAYOUT))
+        ),
+        left=tuple(Coin(Denom(denom), amount) for denom, amount in sorted(_left(ctx).items())),
+    )
+
+
+def _left(ctx: Context) -> dict[str, int]:
+    pairs = ctx.store(TRANSIENT).iterate(_BROUGHT, prefix_end(_BROUGHT))
+    return {key[len(_BROUGHT) :].decode(): int.from_bytes(value, "big") for key, value in pairs}
+
+
+def begin(ctx: Context, inputs: tuple[OutPoint, ...], owner: Address) -> None:
+    """Note what a transaction brings; lots leave the outputs that it spends."""
     transient = ctx.store(TRANSIENT)
     for key, _ in list(transient.iterate(b"", None)):
         transient.delete(key)
     if owner:
         transient.set(_OWNER, owner)
     store = ctx.store(STORE_NAME)
-    for tx_input in tx.inputs:
-        for coin in lots_on(store, tx_input.previous_output):
+    for point in inputs:
+        for coin in lots_on(store, point):
             key = _BROUGHT + coin.denom.encode()
             _write(transient, key, _read(transient, key) + coin.amount)
-        store.delete(_lot_key(tx_input.previous_output))
+        store.delete(_lot_key(point))
 
 
 def touches_ledger(store: KVStore, tx: Transaction, spent: tuple[UnspentCoin, ...]) -> bool:
@@ -243,11 +276,7 @@ def _settle_payouts(
 def _settle_lots(
     ctx: Context, tx: Transaction, carrier: Carrier, assigned: dict[int, list[Coin]]
 ) -> None:
-    transient = ctx.store(TRANSIENT)
-    left = {
-        key[len(_BROUGHT) :].decode(): int.from_bytes(value, "big")
-        for key, value in transient.iterate(_BROUGHT, prefix_end(_BROUGHT))
-    }
+    left = _left(ctx)
     for item in carrier.assignments:
         spendable = item.output < len(tx.outputs) and not is_unspendable(
             tx.outputs[item.output].script_pubkey

@@ -9,7 +9,8 @@ from chainkit.commitments.multistore import MultiStore
 from chainkit.formats.bitcoin.header_chain import ChainPoint
 from chainkit.formats.bitcoin.script import as_witness_program
 from chainkit.formats.bitcoin.sighash import SIGHASH_ALL
-from chainkit.formats.bitcoin.transactions import Transaction
+from chainkit.formats.bitcoin.transactions import OutPoint, Transaction
+from chainkit.primitives.amounts import Coin as Lot
 from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from chainkit.primitives.types import Address, BlockHeight, ChainId, Denom, TimestampNs
@@ -20,7 +21,7 @@ from chainkit.runtime.gas import GasMeter
 from chainkit.runtime.messages import MessageRoute, MessageRouter, QueryRoute
 from chainkit.runtime.module import Module
 from chainkit.runtime.store import MemoryStore, Overlay
-from ibc.ics02_client.port import LightClient
+from ibc.ics02_client.port import AnyValue, LightClient
 from ibc.ics26_routing.module import ibc_modules
 from ibc.ics26_routing.port import ApplicationFactory
 from parachains.utxo import ledger
@@ -81,23 +82,51 @@ class BlockRun:
         ctx = self._ctx.with_gas(GasMeter(limit)).with_events(EventLog())
         try:
             with ctx.savepoint():
-                ledger.begin(ctx, tx, owner)
+                ledger.begin(ctx, tuple(i.previous_output for i in tx.inputs), owner)
                 self._machine.run_messages(ctx, carrier, owner)
                 ledger.settle(ctx, tx, spent, carrier, self._machine.native)
         except CarrierRefused:
             raise
         except RuleBroken as error:
-            raise CarrierRefused(
-                "carrier-message", f"{error} (codespace {error.codespace}, code {error.code})"
-            ) from error
+            raise _refused(error) from error
         self._gas_left -= ctx.gas.consumed
         return CarrierResult(tx.txid, ctx.events.all(), ctx.gas.consumed)
+
+    def lots_on(self, point: OutPoint) -> tuple[Lot, ...]:
+        """Return the foreign tokens that lie on an output at this point of the run."""
+        return ledger.lots_on(self._ctx.overlay.store(ledger.STORE_NAME), point)
+
+    def preview(
+        self, messages: tuple[AnyValue, ...], owner: Address, inputs: tuple[OutPoint, ...]
+    ) -> ledger.Preview:
+        """Return what messages would take and owe; the state stays as it is.
+
+        Raises:
+            CarrierRefused: A message would be refused.
+        """
+        ctx = self._ctx.with_gas(GasMeter(MAX_CARRIER_GAS)).with_events(EventLog())
+        with ctx.savepoint() as savepoint:
+            ledger.begin(ctx, inputs, owner)
+            try:
+                self._machine.run_messages(ctx, Carrier(messages), owner)
+            except CarrierRefused:
+                raise
+            except RuleBroken as error:
+                raise _refused(error) from error
+            found = ledger.preview(ctx)
+            savepoint.discard()
+        return found
 
     def changes(self) -> dict[str, dict[bytes, bytes | None]]:
         """Return what the state's stores are written by this run."""
         changes = self._ctx.overlay.changes()
         changes.pop(ledger.TRANSIENT, None)
         return changes
+
+
+def _refused(error: RuleBroken) -> CarrierRefused:
+    text = f"{error} (codespace {error.codespace}, code {error.code})"
+    return CarrierRefused("carrier-message", text)
 
 
 class StateMachine:

@@ -1,0 +1,64 @@
+"""What is looked up by name: transactions' heights and packets' events, written with the block.
+
+The entries are part of the block's one write, so that a reorganisation takes them back.
+"""
+
+import json
+from collections.abc import Mapping
+
+from chainkit.formats.bitcoin.blocks import Block
+from chainkit.runtime.events import Event
+from parachains.utxo.coins import BytesReader
+from parachains.utxo.state_machine import CarrierResult
+
+_TX = b"t/"
+_EVENT = b"e/"
+
+PACKET_EVENTS = {
+    "send_packet": "packet_src_channel",
+    "recv_packet": "packet_dst_channel",
+    "write_acknowledgement": "packet_dst_channel",
+    "acknowledge_packet": "packet_src_channel",
+    "timeout_packet": "packet_src_channel",
+}
+"""The events of packets, and which of their channels is this chain's."""
+
+
+def _event_key(kind: str, channel: str, sequence: str) -> bytes:
+    return b"/".join((_EVENT[:-1], kind.encode(), channel.encode(), sequence.encode()))
+
+
+def entries_of(
+    height: int, block: Block, results: tuple[CarrierResult, ...]
+) -> dict[bytes, bytes | None]:
+    """Return what a block adds to the index."""
+    entries: dict[bytes, bytes | None] = {
+        _TX + tx.txid: height.to_bytes(4, "big") for tx in block.transactions
+    }
+    for result in results:
+        for event in result.events:
+            if event.type in PACKET_EVENTS:
+                entries |= _packet_entry(height, result.txid, event)
+    return entries
+
+
+def _packet_entry(height: int, txid: bytes, event: Event) -> dict[bytes, bytes | None]:
+    attributes = dict(event.attributes)
+    channel = attributes[PACKET_EVENTS[event.type]]
+    key = _event_key(event.type, channel, attributes["packet_sequence"])
+    value = {"height": height, "txid": txid[::-1].hex(), "attributes": attributes}
+    return {key: json.dumps(value, sort_keys=True).encode()}
+
+
+def find_event(
+    reader: BytesReader, kind: str, channel: str, sequence: int
+) -> Mapping[str, object] | None:
+    """Return height, txid and attributes of a packet's event here, or None."""
+    data = reader.get(_event_key(kind, channel, str(sequence)))
+    return None if data is None else json.loads(data)
+
+
+def height_of(reader: BytesReader, txid: bytes) -> int | None:
+    """Return the height of the active chain's block that holds a transaction, or None."""
+    data = reader.get(_TX + txid)
+    return None if data is None else int.from_bytes(data, "big")

@@ -1,0 +1,501 @@
+"""What a UTXO node answers: Bitcoin Core's methods by its names and shapes, and IBC's.
+
+Pure over chain and mempool; the node's shell serves it and acts on what was submitted.
+
+Spec:
+    Bitcoin Core's JSON-RPC (``src/rpc``); errors carry its codes.
+"""
+
+from collections.abc import Callable, Mapping
+
+from chainkit.formats.bitcoin.addresses import encode_address
+from chainkit.formats.bitcoin.encoding import display_hash, parse_display_hash
+from chainkit.formats.bitcoin.errors import BitcoinRuleBroken, WrongAddress
+from chainkit.formats.bitcoin.header_chain import ChainPoint
+from chainkit.formats.bitcoin.limits import COIN
+from chainkit.formats.bitcoin.merkle import build_merkle_block
+from chainkit.formats.bitcoin.proof_of_work import target_of
+from chainkit.formats.bitcoin.transactions import OutPoint, Transaction, decode_transaction
+from chainkit.primitives.errors import OperationFailed, RuleBroken
+from chainkit.primitives.types import Address
+from ibc.ics02_client.port import AnyValue
+from parachains.utxo import ledger, proving
+from parachains.utxo.chain import Chain
+from parachains.utxo.coins import Coin
+from parachains.utxo.mempool import Mempool
+from parachains.utxo.state_machine import BlockRun
+from parachains.utxo.validation import apply_transaction, spent_coins
+
+INVALID_PARAMETER = -8
+NOT_FOUND = -5
+DESERIALIZATION_ERROR = -22
+VERIFY_REJECTED = -26
+MAX_HEADERS_PER_CALL = 2_016
+
+Json = object
+Method = Callable[..., Json]
+
+
+class RpcError(OperationFailed):
+    """An answer of refusal with Bitcoin Core's code."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _hash(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise RpcError(INVALID_PARAMETER, "a hash is a text of 64 hex digits")
+    try:
+        return parse_display_hash(text)
+    except RuleBroken as error:
+        raise RpcError(INVALID_PARAMETER, str(error)) from error
+
+
+def _hex(text: object) -> bytes:
+    try:
+        return bytes.fromhex(text if isinstance(text, str) else "?")
+    except ValueError as error:
+        raise RpcError(DESERIALIZATION_ERROR, "expected a text of hex digits") from error
+
+
+def _integer(value: object, low: int, high: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise RpcError(INVALID_PARAMETER, f"{name} is a whole number from {low} to {high}")
+    return value
+
+
+def _coins(value: int) -> str:
+    """Return satoshis as a decimal text of coins; JSON numbers would be binary fractions."""
+    whole, part = divmod(value, COIN)
+    return f"{whole}.{part:08d}"
+
+
+class Service:
+    """The methods of one node; ``submit`` is told of every transaction that was taken."""
+
+    def __init__(
+        self, chain: Chain, mempool: Mempool, submit: Callable[[Transaction], None]
+    ) -> None:
+        self._chain = chain
+        self._mempool = mempool
+        self._submit = submit
+        self._queries = {route.path: route for route in chain.machine.query_routes()}
+
+    def methods(self) -> Mapping[str, tuple[Method, tuple[str, ...]]]:
+        """Return every method with the names of its parameters."""
+        return {
+            "getblockchaininfo": (self.getblockchaininfo, ()),
+            "getblockcount": (self.getblockcount, ()),
+            "getbestblockhash": (self.getbestblockhash, ()),
+            "getblockhash": (self.getblockhash, ("height",)),
+            "getblockheader": (self.getblockheader, ("blockhash", "verbose")),
+            "getblock": (self.getblock, ("blockhash", "verbosity")),
+            "getrawtransaction": (self.getrawtransaction, ("txid", "verbose")),
+            "decoderawtransaction": (self.decoderawtransaction, ("hexstring",)),
+            "gettxout": (self.gettxout, ("txid", "n", "include_mempool")),
+            "gettxoutproof": (self.gettxoutproof, ("txids", "blockhash")),
+            "getmempoolinfo": (self.getmempoolinfo, ()),
+            "getrawmempool": (self.getrawmempool, ()),
+            "sendrawtransaction": (self.sendrawtransaction, ("hexstring",)),
+            "ibcstatus": (self.ibcstatus, ()),
+            "ibcheaders": (self.ibcheaders, ("start", "count")),
+            "ibcquery": (self.ibcquery, ("path", "data")),
+            "ibcprove": (self.ibcprove, ("path", "height")),
+            "ibcevent": (self.ibcevent, ("type", "channel", "sequence")),
+            "ibcunspent": (self.ibcunspent, ("script",)),
+            "ibcpreview": (self.ibcpreview, ("messages", "owner", "inputs")),
+            "ibcclient": (self.ibcclient, ("height", "confirmations")),
+        }
+
+    # --- Bitcoin Core's ---------------------------------------------------------------
+
+    def getblockchaininfo(self) -> Json:
+        """Return the state of the chain."""
+        tip = self._chain.tip
+        return {
+            "chain": self._chain.parameters.name,
+            "blocks": tip.height,
+            "headers": tip.height,
+            "bestblockhash": display_hash(tip.header.hash),
+            "bits": f"{tip.header.bits:08x}",
+            "target": f"{target_of(tip.header.bits):064x}",
+            "time": tip.header.time,
+            "mediantime": tip.median_time_past,
+            "chainwork": f"{tip.chain_work:064x}",
+            "initialblockdownload": False,
+            "pruned": False,
+        }
+
+    def getblockcount(self) -> Json:
+        """Return the height of the tip."""
+        return self._chain.tip.height
+
+    def getbestblockhash(self) -> Json:
+        """Return the hash of the tip."""
+        return display_hash(self._chain.tip.header.hash)
+
+    def getblockhash(self, height: object) -> Json:
+        """Return the hash of the active chain's block at a height."""
+        return display_hash(self._at(height).header.hash)
+
+    def _at(self, height: object) -> ChainPoint:
+        number = _integer(height, 0, 2**31 - 1, "height")
+        point = self._chain.at(number)
+        if point is None:
+            raise RpcError(INVALID_PARAMETER, "Block height out of range")
+        return point
+
+    def _point(self, blockhash: object) -> ChainPoint:
+        point = self._chain.point(_hash(blockhash))
+        if point is None:
+            raise RpcError(NOT_FOUND, "Block not found")
+        return point
+
+    def _header_json(self, point: ChainPoint) -> dict[str, Json]:
+        header = point.header
+        active = self._chain.is_active(point)
+        following = self._chain.at(point.height + 1) if active else None
+        answer: dict[str, Json] = {
+            "hash": display_hash(header.hash),
+            "confirmations": self._chain.tip.height - point.height + 1 if active else -1,
+            "height": point.height,
+            "version": header.version,
+            "versionHex": f"{header.version & 0xFFFFFFFF:08x}",
+            "merkleroot": display_hash(header.merkle_root),
+            "time": header.time,
+            "mediantime": point.median_time_past,
+            "nonce": header.nonce,
+            "bits": f"{header.bits:08x}",
+            "chainwork": f"{point.chain_work:064x}",
+        }
+        if point.height:
+            answer["previousblockhash"] = display_hash(header.previous_block)
+        if following is not None:
+            answer["nextblockhash"] = display_hash(following.header.hash)
+        return answer
+
+    def getblockheader(self, blockhash: object, verbose: object = True) -> Json:
+        """Return a header, as hex or as an object."""
+        point = self._point(blockhash)
+        return self._header_json(point) if verbose else point.header.encode().hex()
+
+    def getblock(self, blockhash: object, verbosity: object = 1) -> Json:
+        """Return a block: hex (0), with txids (1), or with transactions (2)."""
+        point = self._point(blockhash)
+        block = self._chain.block(point.header.hash)
+        if block is None:
+            raise RpcError(-1, "Block not available (not fully downloaded)")
+        level = _integer(verbosity, 0, 2, "verbosity")
+        if level == 0:
+            return block.encoded.hex()
+        transactions: list[Json] = [
+            self._transaction_json(tx) if level == 2 else display_hash(tx.txid)
+            for tx in block.transactions
+        ]
+        return {
+            **self._header_json(point),
+            "nTx": len(transactions),
+            "size": len(block.encoded),
+            "weight": block.weight,
+            "tx": transactions,
+        }
+
+    def _script_json(self, script: bytes) -> dict[str, Json]:
+        answer: dict[str, Json] = {"hex": script.hex()}
+        try:
+            answer["address"] = encode_address(script, self._chain.parameters.addresses)
+        except WrongAddress:
+            return answer
+        return answer
+
+    def _transaction_json(self, tx: Transaction) -> dict[str, Json]:
+        inputs: list[Json] = []
+        for item in tx.inputs:
+            if tx.is_coinbase:
+                inputs.append({"coinbase": item.script_sig.hex(), "sequence": item.sequence})
+                continue
+            inputs.append(
+                {
+                    "txid": display_hash(item.previous_output.txid),
+                    "vout": item.previous_output.index,
+                    "scriptSig": {"hex": item.script_sig.hex()},
+                    "txinwitness": [part.hex() for part in item.witness],
+                    "sequence": item.sequence,
+                }
+            )
+        outputs = [
+            {
+                "value": _coins(output.value),
+                "n": index,
+                "scriptPubKey": self._script_json(output.script_pubkey),
+            }
+            for index, output in enumerate(tx.outputs)
+        ]
+        return {
+            "txid": display_hash(tx.txid),
+            "hash": display_hash(tx.wtxid),
+            "version": tx.version,
+            "size": len(tx.encoded),
+            "vsize": -(-tx.weight // 4),
+            "weight": tx.weight,
+            "locktime": tx.lock_time,
+            "vin": inputs,
+            "vout": outputs,
+        }
+
+    def _find(self, txid: bytes) -> tuple[Transaction, ChainPoint | None]:
+        entry = self._mempool.get(txid)
+        if entry is not None:
+            return entry.tx, None
+        height = self._chain.height_of(txid)
+        point = None if height is None else self._chain.at(height)
+        block = None if point is None else self._chain.block(point.header.hash)
+        if block is None:
+            raise RpcError(NOT_FOUND, "No such mempool or blockchain transaction")
+        return next(tx for tx in block.transactions if tx.txid == txid), point
+
+    def getrawtransaction(self, txid: object, verbose: object = False) -> Json:
+        """Return a transaction of the mempool or the active chain."""
+        tx, point = self._find(_hash(txid))
+        if not verbose:
+            return tx.encoded.hex()
+        answer = {**self._transaction_json(tx), "hex": tx.encoded.hex()}
+        if point is not None:
+            answer |= {
+                "blockhash": display_hash(point.header.hash),
+                "confirmations": self._chain.tip.height - point.height + 1,
+                "blockheight": point.height,
+                "blocktime": point.header.time,
+            }
+        return answer
+
+    def decoderawtransaction(self, hexstring: object) -> Json:
+        """Return a transaction's parts."""
+        return self._transaction_json(_decode(hexstring))
+
+    def gettxout(self, txid: object, n: object, include_mempool: object = True) -> Json:
+        """Return an unspent output, or null."""
+        point = OutPoint(_hash(txid), _integer(n, 0, 2**32 - 1, "n"))
+        coin = self._chain.coin(point)
+        if include_mempool:
+            entry = self._mempool.get(point.txid)
+            if entry is not None and point.index < len(entry.tx.outputs):
+                coin = Coin(entry.tx.outputs[point.index], self._chain.tip.height + 1, False)
+            if self._mempool.spender_of(point) is not None:
+                coin = None
+        if coin is None:
+            return None
+        tip = self._chain.tip
+        return {
+            "bestblock": display_hash(tip.header.hash),
+            "confirmations": max(0, tip.height - coin.height + 1),
+            "value": _coins(coin.output.value),
+            "scriptPubKey": self._script_json(coin.output.script_pubkey),
+            "coinbase": coin.is_coinbase,
+        }
+
+    def gettxoutproof(self, txids: object, blockhash: object = None) -> Json:
+        """Return a merkle block that proves transactions of one block."""
+        if not isinstance(txids, list) or not txids:
+            raise RpcError(INVALID_PARAMETER, "Parameter 'txids' cannot be empty")
+        wanted = frozenset(_hash(text) for text in txids)
+        if blockhash is None:
+            height = self._chain.height_of(next(iter(wanted)))
+            point = self._at(0 if height is None else height)
+        else:
+            point = self._point(blockhash)
+        block = self._chain.block(point.header.hash)
+        found = [] if block is None else [tx.txid for tx in block.transactions]
+        if not wanted <= set(found):
+            raise RpcError(NOT_FOUND, "Not all transactions found in specified or retrieved block")
+        return build_merkle_block(point.header, found, wanted).encode().hex()
+
+    def getmempoolinfo(self) -> Json:
+        """Return the size of the mempool."""
+        entries = self._mempool.entries()
+        return {
+            "loaded": True,
+            "size": len(entries),
+            "bytes": sum(entry.virtual_size for entry in entries),
+            "total_fee": _coins(sum(entry.fee for entry in entries)),
+        }
+
+    def getrawmempool(self) -> Json:
+        """Return the waiting transactions' ids."""
+        return [display_hash(entry.tx.txid) for entry in self._mempool.entries()]
+
+    def sendrawtransaction(self, hexstring: object) -> Json:
+        """Take a transaction into the mempool; return its id."""
+        tx = _decode(hexstring)
+        if self._chain.height_of(tx.txid) is not None:
+            raise RpcError(-27, "Transaction outputs already in utxo set")
+        try:
+            self._mempool.add(tx)
+        except BitcoinRuleBroken as error:
+            raise RpcError(VERIFY_REJECTED, str(error)) from error
+        self._submit(tx)
+        return display_hash(tx.txid)
+
+    # --- IBC's ------------------------------------------------------------------------
+
+    def ibcstatus(self) -> Json:
+        """Return what a relayer watches: name, tip and its median time past in seconds."""
+        tip = self._chain.tip
+        return {
+            "chain_id": self._chain.machine.chain_id,
+            "height": tip.height,
+            "hash": display_hash(tip.header.hash),
+            "mediantime": tip.median_time_past,
+        }
+
+    def ibcheaders(self, start: object, count: object) -> Json:
+        """Return headers of the active chain with their median times past."""
+        first = _integer(start, 0, 2**31 - 1, "start")
+        number = _integer(count, 0, MAX_HEADERS_PER_CALL, "count")
+        points = [self._chain.at(height) for height in range(first, first + number)]
+        return [
+            {"header": point.header.encode().hex(), "mediantime": point.median_time_past}
+            for point in points
+            if point is not None
+        ]
+
+    def ibcclient(self, height: object, confirmations: object) -> Json:
+        """Return state and anchor for a new client of this chain."""
+        try:
+            state, anchor = proving.new_client(
+                self._chain,
+                self._chain.machine.chain_id,
+                _integer(confirmations, 1, 1_000, "confirmations"),
+                _integer(height, 1, 2**31 - 1, "height"),
+            )
+        except proving.NotOnChain as error:
+            raise RpcError(NOT_FOUND, str(error)) from error
+        return {"client_state": _any_json(state), "consensus_state": _any_json(anchor)}
+
+    def ibcquery(self, path: object, data: object) -> Json:
+        """Answer a gRPC query of the chain's modules at the tip."""
+        route = self._queries.get(path) if isinstance(path, str) else None
+        if route is None:
+            raise RpcError(-32601, "unknown query path")
+        tip = self._chain.tip
+        ctx = self._chain.machine.query_context(tip.height, tip.median_time_past)
+        try:
+            return {"value": route.handle(ctx, _hex(data)).hex()}
+        except RuleBroken as error:
+            return {"codespace": error.codespace, "code": error.code, "log": str(error)}
+
+    def ibcprove(self, path: object, height: object) -> Json:
+        """Return the value at a path after a block, and its proof for a light client."""
+        number = _integer(height, 1, 2**31 - 1, "height")
+        try:
+            value, proof = proving.prove(self._chain, _hex(path), number)
+        except proving.NotOnChain as error:
+            raise RpcError(NOT_FOUND, str(error)) from error
+        return {"value": value.hex(), "proof": proof.hex()}
+
+    def ibcevent(self, type: object, channel: object, sequence: object) -> Json:  # noqa: A002
+        """Return a packet's event on the active chain, or null."""
+        number = _integer(sequence, 0, 2**64 - 1, "sequence")
+        return self._chain.packet_event(str(type), str(channel), number)
+
+    def _after_mempool(self) -> tuple[BlockRun, dict[OutPoint, Coin], set[OutPoint]]:
+        """Return a run after all waiting transactions, and the coins they make and spend."""
+        chain = self._chain
+        run = chain.machine.begin_block(chain.tip)
+        view = chain.coin_view()
+        made: dict[OutPoint, Coin] = {}
+        spent: set[OutPoint] = set()
+        height = chain.tip.height + 1
+        for tx in self._mempool.in_block_order():
+            try:
+                coins = spent_coins(tx, view)
+                run.transaction(tx, coins)
+            except BitcoinRuleBroken:
+                continue
+            apply_transaction(tx, view, height)
+            spent |= {item.previous_output for item in tx.inputs}
+            made |= {
+                OutPoint(tx.txid, at): Coin(output, height, False)
+                for at, output in enumerate(tx.outputs)
+            }
+        return run, made, spent
+
+    def ibcunspent(self, script: object) -> Json:
+        """Return a script's spendable outputs after the waiting transactions, with their lots."""
+        wanted = _hex(script)
+        run, made, spent = self._after_mempool()
+        coins = dict(self._chain.coins_of(wanted))
+        coins |= {p: c for p, c in made.items() if c.output.script_pubkey == wanted}
+        height = self._chain.tip.height + 1
+        return [
+            {
+                "txid": display_hash(point.txid),
+                "vout": point.index,
+                "value": coin.output.value,
+                "height": coin.height,
+                "lots": [
+                    {"denom": lot.denom, "amount": str(lot.amount)} for lot in run.lots_on(point)
+                ],
+            }
+            for point, coin in sorted(coins.items())
+            if point not in spent and not (coin.is_coinbase and height - coin.height < 100)
+        ]
+
+    def ibcpreview(self, messages: object, owner: object, inputs: object) -> Json:
+        """Return what messages would take and owe after the waiting transactions."""
+        if not isinstance(messages, list) or not isinstance(inputs, list):
+            raise RpcError(INVALID_PARAMETER, "messages and inputs are lists")
+        run, _, _ = self._after_mempool()
+        try:
+            found = run.preview(
+                tuple(_any(item) for item in messages),
+                Address(_hex(owner)),
+                tuple(_outpoint(item) for item in inputs),
+            )
+        except BitcoinRuleBroken as error:
+            raise RpcError(VERIFY_REJECTED, str(error)) from error
+        return {
+            "deposited": found.deposited,
+            "released": found.released,
+            "payouts": [
+                {
+                    "script": ledger.output_script_of(payout.receiver).hex(),
+                    "denom": payout.coin.denom,
+                    "amount": str(payout.coin.amount),
+                }
+                for payout in found.payouts
+            ],
+            "left": [{"denom": coin.denom, "amount": str(coin.amount)} for coin in found.left],
+        }
+
+
+def _decode(hexstring: object) -> Transaction:
+    try:
+        return decode_transaction(_hex(hexstring))
+    except RuleBroken as error:
+        raise RpcError(DESERIALIZATION_ERROR, f"TX decode failed: {error}") from error
+
+
+def _any_json(value: AnyValue) -> Json:
+    return {"type_url": value.type_url, "value": value.value.hex()}
+
+
+def _member(value: object, name: str) -> object:
+    if not isinstance(value, Mapping) or name not in value:
+        raise RpcError(INVALID_PARAMETER, f"expected an object with {name}")
+    return value[name]
+
+
+def _any(value: object) -> AnyValue:
+    url = _member(value, "type_url")
+    if not isinstance(url, str):
+        raise RpcError(INVALID_PARAMETER, "type_url is a text")
+    return AnyValue(url, _hex(_member(value, "value")))
+
+
+def _outpoint(value: object) -> OutPoint:
+    return OutPoint(
+        _hash(_member(value, "txid")), _integer(_member(value, "vout"), 0, 2**32 - 1, "vout")
+    )
