@@ -22,7 +22,7 @@ from ibc.ics04_channel.types import ChannelState
 from tests.relaying import SECOND, FakeClock
 from tests.zones import InProcessZone
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("network")]
 RELAY = "import sys; from isthmus.cli.main import main; sys.exit(main())"
 BLOCK_S = 0.1
 AMOUNT = 10
