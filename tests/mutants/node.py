@@ -4,6 +4,13 @@ from tests.mutants.support import Mutant
 
 MUTANTS = [
     Mutant(
+        "shell-wait-for-prevotes-cancels-that-for-precommits",
+        "relay_chain/node/consensus_shell.py",
+        "        if position < self._timer_at:\n",
+        "        if False:\n",
+        "tests/unit/test_node_shell_timer.py",
+    ),
+    Mutant(
         "wal-before-sign",
         "relay_chain/node/consensus_shell.py",
         "                if effect.sync:\n",
