@@ -63,6 +63,8 @@ class ChildSpec:
     name: str
     command: tuple[str, ...]
     log: Path
+    may_end: bool = False
+    """Whether the network goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,13 @@ def child_specs(home: Path, place: NetPlace, *, broker: bool) -> tuple[ChildSpec
     A network without paths has no relayer.
     """
 
-    def child(name: str, *command: str) -> ChildSpec:
+    def child(name: str, *command: str, may_end: bool = False) -> ChildSpec:
         log = home / "logs" / f"{name}.log"
-        return ChildSpec(name, (sys.executable, "-m", *command), log)
+        return ChildSpec(name, (sys.executable, "-m", *command), log, may_end)
 
     found = []
     if broker:
-        found.append(child("broker", _BROKER, str(place.broker_port)))
+        found.append(child("broker", _BROKER, str(place.broker_port), may_end=True))
     for chain in place.chains:
         kind = find_chain_kind(chain.kind)
         found += [child(n.name, *kind.node_command(home / n.home)) for n in chain.nodes]
@@ -111,7 +113,7 @@ class Devnet:
         (self._home / "logs").mkdir(exist_ok=True)
         try:
             for spec in self._specs:
-                await self.start(spec.name)
+                await self.start(spec.name, may_end=spec.may_end)
         except OSError:
             await self.__aexit__()
             raise
