@@ -1,0 +1,17 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, language_level=3
+"""The engine for processors with AVX2 and FMA: four lanes, products by rounding doubles."""
+
+include "_scalars.pxi"
+include "_curve.pxi"
+
+cdef extern from "_vector_avx2.h":
+    pass
+
+cdef enum:
+    CHUNK = 512
+    BATCH_FROM = 8  # below this, each alone in its lane is as fast
+
+include "_batch.pxi"
+include "_lanes.pxi"
+
+NAME = (<bytes>VECTOR_NAME).decode()

@@ -1,0 +1,17 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, language_level=3
+"""The engine for processors with AVX-512 IFMA: eight lanes of 52-bit products."""
+
+include "_scalars.pxi"
+include "_curve.pxi"
+
+cdef extern from "_vector_ifma.h":
+    pass
+
+cdef enum:
+    CHUNK = 512
+    BATCH_FROM = 16  # below this, each alone in its lane is as fast
+
+include "_batch.pxi"
+include "_lanes.pxi"
+
+NAME = (<bytes>VECTOR_NAME).decode()

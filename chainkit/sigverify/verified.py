@@ -1,0 +1,49 @@
+"""Signatures that were found valid, remembered for when they come again.
+
+A vote arrives in gossip and once more in the commit of its block: the second time is a look-up.
+Only the exact bytes of key, message and signature match, so a verdict never depends on what is
+remembered.
+"""
+
+from collections import OrderedDict
+
+MAX_REMEMBERED_SIGNATURES = 16_384
+"""Votes of some 40 heights of 175 validators."""
+
+MAX_REMEMBERED_MESSAGE_BYTES = 1_024
+"""Longer messages are not kept; sign-bytes of votes have about 120."""
+
+
+class VerifiedSignatures:
+    """The valid signatures seen last. Mutable: it is a cache.
+
+    Bounded by ``MAX_REMEMBERED_MESSAGE_BYTES`` times the capacity; the least recently used is
+    dropped. Invalid ones are never kept, so a flood of them drops nothing.
+    """
+
+    __slots__ = ("_seen", "capacity")
+
+    def __init__(self, capacity: int = MAX_REMEMBERED_SIGNATURES) -> None:
+        self.capacity = capacity
+        self._seen: OrderedDict[tuple[bytes, bytes, bytes], None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def __contains__(self, item: tuple[bytes, bytes, bytes]) -> bool:
+        if item not in self._seen:
+            return False
+        self._seen.move_to_end(item)
+        return True
+
+    def add(self, item: tuple[bytes, bytes, bytes]) -> None:
+        """Remember (public key, message, signature), which was found valid."""
+        if len(item[1]) > MAX_REMEMBERED_MESSAGE_BYTES:
+            return
+        self._seen[item] = None
+        if len(self._seen) > self.capacity:
+            self._seen.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._seen.clear()
