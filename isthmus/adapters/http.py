@@ -27,6 +27,7 @@ _MESSAGES = {
     -32601: "Method not found",
     -32602: "Invalid params",
     -32603: "Internal error",
+    -32000: "Server error",
 }
 
 JsonValue = dict[str, object]
@@ -183,14 +184,16 @@ class RpcServer:
     async def _forward(
         self, socket: web.WebSocketResponse, identity: object, subscription: Subscription
     ) -> None:
-        """Send what a subscription gets; a client that does not read is closed."""
+        """Send what a subscription gets; tell a client that is too slow that it ends."""
         text = subscription.query.text
         while (item := await subscription.queue.get()) is not None:
             if not await self._send(socket, _result(identity, event_json(text, item))):
                 return
-        if not socket.closed and subscription.queue.empty():
-            reason = "client is not pulling messages fast enough or unsubscribed"
+        if subscription.too_slow and not socket.closed:
+            reason = "client is not pulling messages fast enough"
             _log.info("subscription.ended", query=text, reason=reason)
+            data = f"subscription was cancelled (reason: {reason})"
+            await self._send(socket, _error(identity, -32000, data))
 
     @staticmethod
     async def _send(socket: web.WebSocketResponse, value: JsonValue) -> bool:

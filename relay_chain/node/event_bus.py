@@ -82,15 +82,17 @@ class Subscription:
     )
     """None is the end: the client was too slow, or the node stops."""
     ended: bool = False
+    too_slow: bool = False
+    """Whether it ended because its client does not read fast enough."""
 
-    def offer(self, item: Published) -> None:
-        """Queue an event, or end the subscription if the queue is full."""
-        if self.ended:
-            return
-        if self.queue.qsize() >= SUBSCRIPTION_BUFFER:
+    def offer(self, item: Published) -> bool:
+        """Queue an event, or end the subscription if the queue is full; say whether it lives."""
+        if not self.ended and self.queue.qsize() >= SUBSCRIPTION_BUFFER:
+            self.too_slow = True
             self.end()
-        else:
+        elif not self.ended:
             self.queue.put_nowait(item)
+        return not self.ended
 
     def end(self) -> None:
         """Say that nothing more comes."""
@@ -174,7 +176,7 @@ class EventBus:
     def _publish(self, item: Published) -> None:
         for listener in self._listeners:
             listener(item)
-        for subscriptions in self._clients.values():
-            for subscription in subscriptions.values():
-                if matches(subscription.query, item.events):
-                    subscription.offer(item)
+        for client, subscriptions in list(self._clients.items()):
+            for text, subscription in list(subscriptions.items()):
+                if matches(subscription.query, item.events) and not subscription.offer(item):
+                    self.unsubscribe(client, text)

@@ -40,7 +40,7 @@ MAX_SUBSCRIPTION_CLIENTS = 100
 
 SUBSCRIPTION_BUFFER = 200
 """CometBFT config, ``rpc.experimental_subscription_buffer_size``: a client that is slower
-than this many events is disconnected."""
+than this many events loses its subscription, and is told so."""
 
 MAX_QUERY_BYTES = 512
 """CometBFT rpc/core, ``maxQueryLength``."""

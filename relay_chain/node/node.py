@@ -187,7 +187,9 @@ class Node:
         block_sync = BlockSyncReactor(
             self.blocks, _BlockSync(self.executor, self._synced), syncing=syncing
         )
-        mempool = MempoolReactor(self.executor.mempool, consensus)
+        mempool = MempoolReactor(
+            self.executor.mempool, consensus, broadcast=config.mempool.broadcast
+        )
         evidence = EvidenceReactor(self.executor, consensus)
         reactors = (consensus, block_sync, mempool, evidence)
         channels = sorted(channel.id for reactor in reactors for channel in reactor.channels)
@@ -213,6 +215,8 @@ class Node:
                 listen_port=config.p2p.laddr.port,
                 persistent_peers=peers,
                 max_inbound_peers=config.p2p.max_num_inbound_peers,
+                send_rate=config.p2p.send_rate,
+                receive_rate=config.p2p.recv_rate,
             ),
         )
         self.consensus.announcer = consensus

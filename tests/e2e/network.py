@@ -142,6 +142,15 @@ class Process:
             raise RpcRefused(found["log"])
         return answer.FromString(base64.b64decode(found["value"] or ""))
 
+    def signers(self, height: int) -> set[str]:
+        """Upper-case hex addresses of those who signed a height's block, as far as known."""
+        commit = self.rpc("commit", height=str(height))["signed_header"]["commit"]
+        return {s["validator_address"] for s in commit["signatures"] if s["block_id_flag"] == 2}
+
+    def address(self) -> str:
+        """The upper-case hex address that its key votes as."""
+        return str(json.loads(self.paths.validator_key.read_bytes())["address"])
+
     def log_text(self) -> str:
         """All that the node printed."""
         return (self.home / "log").read_text()
@@ -348,3 +357,21 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> N
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s for {what}")
         time.sleep(0.05)
+
+
+def wait_for_vote(voter: Process, witness: Process, after: int, *, seconds: float = 60) -> int:
+    """Wait until a block above ``after`` carries the vote of ``voter``; return its height."""
+    address = voter.address()
+    seen = after + 1
+
+    def is_there() -> bool:
+        nonlocal seen
+        # The commit of the last height is one node's own; the one below is in a block.
+        while seen < witness.height():
+            if address in witness.signers(seen):
+                return True
+            seen += 1
+        return False
+
+    wait_until(is_there, seconds=seconds, what=f"a vote of {address} in a block above {after}")
+    return seen

@@ -173,9 +173,10 @@ def test_any_bytes_are_messages_or_a_peer_error(data):
 
 
 def test_the_rate_limiter_waits_for_what_is_over_a_second():
-    """One second's worth passes at once; after it each byte costs its time."""
+    """One second's worth passes at once, then each byte costs its time; rate 0 has no limit."""
     limiter = RateLimiter(1000, 0)
 
     assert limiter.take(1000, 0) == 0
     assert limiter.take(500, 0) == 500_000_000
     assert limiter.take(1, 10_000_000_000) == 0
+    assert RateLimiter(0, 0).take(10**9, 0) == 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from chainkit.primitives.errors import RuleBroken
+from relay_chain.node.p2p import peer as peer_module
 from relay_chain.node.p2p.address import PeerAddress
 from relay_chain.node.p2p.errors import (
     ConnectionLost,
@@ -17,7 +18,7 @@ from relay_chain.node.p2p.errors import (
 )
 from relay_chain.node.p2p.fields import bytes_field, delimited, message_field, varint_field
 from relay_chain.node.p2p.handshake import greet
-from relay_chain.node.p2p.multiplex import ChannelDescriptor
+from relay_chain.node.p2p.multiplex import ChannelDescriptor, RateLimiter
 from relay_chain.node.p2p.node_info import NodeInfo
 from relay_chain.node.p2p.node_key import NodeKey
 from relay_chain.node.p2p.switch import Switch, SwitchConfig
@@ -97,6 +98,27 @@ async def test_two_switches_connect_and_exchange_messages():
             assert (await in_b.received.get())[2] == b"all"
             assert not peer_of_b.is_outbound
             assert peer_of_a.is_persistent
+
+
+async def test_each_peer_is_held_to_the_configured_rates(monkeypatch):
+    """What is read and what is written of each peer are counted by the settings' rates."""
+    rates = set()
+
+    class Recording(RateLimiter):
+        def __init__(self, bytes_per_second, now):
+            rates.add(bytes_per_second)
+            super().__init__(bytes_per_second, now)
+
+    monkeypatch.setattr(peer_module, "RateLimiter", Recording)
+    a, in_a, key_a = make(1, send_rate=70_001, receive_rate=70_002)
+    async with running(a):
+        address = PeerAddress(key_a.id, "127.0.0.1", a.listen_port)
+        b, in_b, _ = make(2, persistent_peers=(address,), send_rate=70_003, receive_rate=70_004)
+        async with running(b):
+            assert await (await in_a.added.get()).send(0x30, b"one")
+            await in_b.received.get()
+
+    assert rates == {70_001, 70_002, 70_003, 70_004}
 
 
 async def test_a_lost_persistent_peer_is_dialled_again():

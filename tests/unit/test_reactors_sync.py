@@ -368,6 +368,18 @@ async def test_transactions_go_to_peers_that_lack_them_in_order():
     assert peer.sent.empty()
 
 
+async def test_a_node_may_keep_its_transactions_to_itself():
+    """Without ``mempool.broadcast`` nothing is sent; what peers send is still taken."""
+    mempool, peer = Mempool([MempoolEntry(0, b"tx", 8, frozenset())]), SlowPeer()
+    reactor = MempoolReactor(mempool, Heights(), broadcast=False)
+    async with asyncio.timeout(5):
+        await reactor.serve_peer(peer)
+    await reactor.receive(0x30, peer, encode_txs((b"theirs",)))
+
+    assert peer.sent.empty()
+    assert mempool.added == [(b"theirs", "p")]
+
+
 async def test_received_transactions_reach_the_mempool():
     """With their sender; a message without any is malformed."""
     mempool = Mempool([])

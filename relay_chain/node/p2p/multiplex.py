@@ -239,7 +239,7 @@ def _decode_message_packet(body: bytes) -> tuple[int, bool, bytes]:
 
 
 class RateLimiter:
-    """A token bucket that holds one second's worth. Mutable: it counts."""
+    """A token bucket that holds one second's worth. Mutable: it counts. Rate 0 has no limit."""
 
     def __init__(self, bytes_per_second: int, now: TimestampNs) -> None:
         self._rate = bytes_per_second
@@ -248,6 +248,8 @@ class RateLimiter:
 
     def take(self, size: int, now: TimestampNs) -> DurationNs:
         """Count ``size`` bytes and return how long to wait before the next are welcome."""
+        if self._rate == 0:
+            return DurationNs(0)
         cost = size * NS_PER_SECOND // self._rate
         self._full_at = max(self._full_at, int(now)) + cost
         return DurationNs(max(0, self._full_at - now - NS_PER_SECOND))

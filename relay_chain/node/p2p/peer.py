@@ -52,12 +52,16 @@ class Peer:
         is_outbound: bool,
         is_persistent: bool,
         address: str,
+        send_rate: int = SEND_BYTES_PER_SECOND,
+        receive_rate: int = RECEIVE_BYTES_PER_SECOND,
     ) -> None:
         self.id: PeerId = greeted.node_info.id
         self.node_info: NodeInfo = greeted.node_info
         self.is_outbound = is_outbound
         self.is_persistent = is_persistent
         self.address = address
+        self._send_rate = send_rate
+        self._receive_rate = receive_rate
         self.connected_at = monotonic_ns()
         self.bytes_sent = 0
         self.bytes_received = 0
@@ -134,7 +138,7 @@ class Peer:
             self._writer.close()
 
     async def _read(self, deliver: Deliver) -> None:
-        limiter = RateLimiter(RECEIVE_BYTES_PER_SECOND, monotonic_ns())
+        limiter = RateLimiter(self._receive_rate, monotonic_ns())
         await self._deliver_all(self._early, deliver)
         self._early = b""
         while True:
@@ -155,7 +159,7 @@ class Peer:
         self._work.set()
 
     async def _write(self) -> None:
-        limiter = RateLimiter(SEND_BYTES_PER_SECOND, monotonic_ns())
+        limiter = RateLimiter(self._send_rate, monotonic_ns())
         while True:
             batch = self._connection.next_batch()
             if not batch:

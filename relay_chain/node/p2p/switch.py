@@ -28,8 +28,10 @@ from relay_chain.node.p2p.limits import (
     MAX_BANS,
     MAX_INBOUND_PEERS,
     MAX_PENDING_HANDSHAKES,
+    RECEIVE_BYTES_PER_SECOND,
     REDIAL_FIRST_NS,
     REDIAL_LONGEST_NS,
+    SEND_BYTES_PER_SECOND,
 )
 from relay_chain.node.p2p.node_info import NodeInfo
 from relay_chain.node.p2p.node_key import NodeKey
@@ -57,6 +59,10 @@ class SwitchConfig:
     persistent_peers: tuple[PeerAddress, ...] = ()
     """Dialled for ever, never banned, admitted beyond the limit."""
     max_inbound_peers: int = MAX_INBOUND_PEERS
+    send_rate: int = SEND_BYTES_PER_SECOND
+    """Bytes a second to each peer, on average."""
+    receive_rate: int = RECEIVE_BYTES_PER_SECOND
+    """Bytes a second read from each peer, on average."""
 
 
 class Switch:
@@ -226,6 +232,8 @@ class Switch:
             is_outbound=expected is not None,
             is_persistent=greeted.node_info.id in self._persistent,
             address=f"{host}:{port}",
+            send_rate=self._config.send_rate,
+            receive_rate=self._config.receive_rate,
         )
 
     async def _admit(self, peer: Peer) -> None:

@@ -46,13 +46,23 @@ def should_wait(entry: MempoolEntry, peer_height: int | None) -> bool:
 
 
 class MempoolReactor:
-    """Channel 0x30. Each peer has its own place in the mempool's order."""
+    """Channel 0x30. Each peer has its own place in the mempool's order.
+
+    Args:
+        mempool: What waits.
+        heights: How far peers are.
+        broadcast: Whether this node's transactions are passed on (``mempool.broadcast``);
+            those of peers are taken in either case.
+    """
 
     channels = (ChannelDescriptor(MEMPOOL_CHANNEL, 5, MEMPOOL_QUEUE_MESSAGES, _MAX_MESSAGE_BYTES),)
 
-    def __init__(self, mempool: MempoolPort, heights: PeerHeights) -> None:
+    def __init__(
+        self, mempool: MempoolPort, heights: PeerHeights, *, broadcast: bool = True
+    ) -> None:
         self._mempool = mempool
         self._heights = heights
+        self._broadcast = broadcast
         self._wakers = Wakers()
 
     def wake(self) -> None:
@@ -79,6 +89,8 @@ class MempoolReactor:
 
     async def serve_peer(self, peer: Peer) -> None:
         """Send a peer each transaction it may lack, in order, until cancelled."""
+        if not self._broadcast:
+            return
         flag = self._wakers.add()
         position = -1
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from chainkit.commitments.merkle import proofs
-from chainkit.formats.tendermint.block_codec import decode_evidence, hash_of_evidence
+from chainkit.formats.tendermint.block_codec import hash_of_evidence
 from chainkit.formats.tendermint.hashing import tx_hash
 from chainkit.formats.tendermint.types import NIL_BLOCK_ID, Block
 from chainkit.primitives.errors import RuleBroken
@@ -30,6 +30,7 @@ from relay_chain.node.limits import (
 from relay_chain.node.mempool import TxInCache
 from relay_chain.node.ports import TxResult
 from relay_chain.node.rpc import shapes
+from relay_chain.node.rpc.evidence_forms import evidence_of
 from relay_chain.node.rpc.parameters import BadRequest, Parameters, paginate
 
 T = TypeVar("T")
@@ -431,8 +432,8 @@ class RpcMethods:
                     done.set_result(item.payload)
 
     def broadcast_evidence(self, params: Parameters) -> JsonObject:
-        """Verify evidence, given as base64 of its protobuf bytes, and keep it."""
-        evidence = decode_evidence(params.data("evidence"))
+        """Verify evidence and keep it: JSON of its kind, or base64 of its protobuf bytes."""
+        evidence = evidence_of(params)
         self.executor.add(evidence)
         return {"hash": to_base64(hash_of_evidence(evidence))}
 

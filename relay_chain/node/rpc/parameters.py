@@ -35,10 +35,21 @@ class Parameters:
     def _get(self, name: str) -> object:
         value = self.values.get(name)
         if self.from_uri and isinstance(value, str) and value.startswith('"'):
-            try:
-                return json.loads(value)
-            except ValueError as error:
-                raise BadRequest(f"{name} is not a JSON string", rpc_code=-32602) from error
+            return self._json(value, name)
+        return value
+
+    @staticmethod
+    def _json(value: str, name: str) -> object:
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest(f"{name} is not JSON", rpc_code=-32602) from error
+
+    def value(self, name: str) -> object:
+        """Return a JSON value as it was given; of a URI, the object its text stands for."""
+        value = self.values.get(name)
+        if self.from_uri and isinstance(value, str) and value.startswith("{"):
+            return self._json(value, name)
         return value
 
     def string(self, name: str, otherwise: str = "") -> str:
