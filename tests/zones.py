@@ -44,7 +44,7 @@ class GenesisValidator:
 
 
 class InProcessZone:
-    def __init__(self, chain_id, clock, *, prefix, denom, users=(), validators=4):
+    def __init__(self, chain_id, clock, *, prefix, denom, users=(), validators=4, light_clients=()):
         self.chain_id = chain_id
         self.clock = clock
         self.keys = signers(validators, prefix=chain_id)
@@ -52,7 +52,7 @@ class InProcessZone:
         self.prefix, self.denom = prefix, denom
         self.app = zone_application(
             MemoryDatabase(),
-            light_clients=[TendermintClient()],
+            light_clients=[TendermintClient(), *light_clients],
             applications=[TRANSFER, DATAGRAM],
             address_prefix=prefix,
         )

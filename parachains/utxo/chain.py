@@ -9,7 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chainkit.commitments.database import KeyValueDatabase
-from chainkit.formats.bitcoin.blocks import Block, decode_block
+from chainkit.formats.bitcoin.blocks import (
+    Block,
+    check_block,
+    check_witness_commitment,
+    decode_block,
+)
 from chainkit.formats.bitcoin.encoding import display_hash
 from chainkit.formats.bitcoin.errors import BitcoinRuleBroken
 from chainkit.formats.bitcoin.header_chain import ChainPoint, extend, genesis_point
@@ -93,6 +98,7 @@ class Chain:
             tip = self._points[tip].header.previous_block
         self._active.append(genesis.header.hash)
         self._active.reverse()
+        self._heaviest = self._find_heaviest()
 
     def _restored(self, header: BlockHeader) -> ChainPoint:
         """Return the point of a header that was checked before it was stored."""
@@ -181,6 +187,8 @@ class Chain:
         key = _HEADER + point.height.to_bytes(4, "big") + header.hash
         self._database.write({key: header.encode()})
         self._points[header.hash] = point
+        if point.chain_work > self._heaviest.chain_work:
+            self._heaviest = point
         return point
 
     def accept_block(self, block: Block, now: int) -> ChainChange:
@@ -192,6 +200,9 @@ class Chain:
             TooDeepReorganisation: The heavier chain forks below what can be undone.
         """
         point = self.accept_header(block.header, now)
+        # Before it is stored: other bytes under the same header must not condemn the block.
+        check_block(block)
+        check_witness_commitment(block)
         block_hash = block.header.hash
         if self._database.get(_BLOCK + block_hash) is None:
             self._database.write({_BLOCK + block_hash: block.encoded})
@@ -241,6 +252,7 @@ class Chain:
             if candidate.header.previous_block in bad:
                 bad.add(candidate.header.hash)
         self._invalid |= bad
+        self._heaviest = self._find_heaviest()
         self._database.write({_INVALID + block_hash: b"\x01" for block_hash in bad})
 
     def _connect(self, point: ChainPoint) -> ConnectedBlock:
@@ -274,13 +286,17 @@ class Chain:
         self._active.pop()
         return block
 
-    def heavier_without_blocks(self) -> ChainPoint | None:
-        """Return the heaviest known header above the tip whose blocks are not all here."""
-        best = max(
-            (p for p in self._points.values() if p.header.hash not in self._invalid),
-            key=lambda p: p.chain_work,
-        )
-        return best if best.chain_work > self.tip.chain_work else None
+    def heaviest_header(self) -> ChainPoint:
+        """Return the heaviest known header that is not invalid, its blocks here or not."""
+        return self._heaviest if self._heaviest.chain_work > self.tip.chain_work else self.tip
+
+    def _find_heaviest(self) -> ChainPoint:
+        valid = (p for p in self._points.values() if p.header.hash not in self._invalid)
+        return max(valid, key=lambda point: point.chain_work)
+
+    def has_block(self, block_hash: bytes) -> bool:
+        """Return whether a block is stored."""
+        return self._database.get(_BLOCK + block_hash) is not None
 
 
 def run_transactions(

@@ -1,5 +1,6 @@
 """Blocks to work on: choosing transactions, the coinbase with its commitments, the search."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -111,10 +112,14 @@ def with_coinbase(
 
 def search(block: Block, start: int, count: int) -> Block | None:
     """Return the block with proof of work among ``count`` nonces from ``start``, or None."""
-    header = block.header
-    target = target_of(header.bits)
+    raw = block.header.encode()
+    first = hashlib.sha256(raw[:64])
+    tail = raw[64:76]
+    target = target_of(block.header.bits).to_bytes(32, "big")
     for nonce in range(start, min(start + count, 1 << 32)):
-        candidate = replace(header, nonce=nonce)
-        if int.from_bytes(candidate.hash, "little") <= target:
-            return Block(candidate, block.transactions)
+        inner = first.copy()
+        inner.update(tail + nonce.to_bytes(4, "little"))
+        digest = hashlib.sha256(inner.digest()).digest()
+        if digest[31] <= target[0] and digest[::-1] <= target:
+            return Block(replace(block.header, nonce=nonce), block.transactions)
     return None

@@ -86,7 +86,9 @@ class ZoneConfig:
     fee_denom: Denom
     gas_price_millionths: int = 0
     """Price of a unit of gas in millionths of a base unit."""
-    max_clock_drift_ns: DurationNs = seconds_to_ns(10)
+    max_clock_drift_ns: DurationNs = seconds_to_ns(40)
+    """How far a header may be ahead of its host; a proof-of-work host's time, the median of
+    eleven blocks, is late by six. Hermes's default."""
     gas_margin_percent: int = 30
     default_gas: int = 2_000_000
     """Used where the chain cannot simulate."""

@@ -134,12 +134,17 @@ def check_block_in_context(block: Block, height: int) -> None:
     coinbase = block.transactions[0]
     if not coinbase.inputs[0].script_sig.startswith(height_script(height)):
         raise BitcoinRuleBroken("bad-cb-height")
-    _check_witness_commitment(block)
+    check_witness_commitment(block)
     if block.weight > MAX_BLOCK_WEIGHT:
         raise BitcoinRuleBroken("bad-blk-weight")
 
 
-def _check_witness_commitment(block: Block) -> None:
+def check_witness_commitment(block: Block) -> None:
+    """Check that the coinbase commits to the witnesses, where there are any.
+
+    Raises:
+        BitcoinRuleBroken: With Bitcoin Core's reject reason.
+    """
     coinbase = block.transactions[0]
     index = find_witness_commitment(coinbase)
     if index is None:
