@@ -52,6 +52,7 @@ class Submitter:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._in_flight: set[str] = set()
+        self._point = f"relayer.{chain.chain_id}"
 
     async def settle(self) -> bool:
         """Find out what came of earlier transactions; return whether all are known now."""
@@ -119,7 +120,7 @@ class Submitter:
         while True:
             tx = await self.chain.sign(messages)
             height = (await self.chain.status()).height
-            reach("relayer.before_journal")
+            reach(f"{self._point}.before_journal")
             self._journal.submitted(
                 Submission(
                     self.chain.chain_id,
@@ -130,7 +131,7 @@ class Submitter:
                     tx.account_sequence,
                 )
             )
-            reach("relayer.after_journal")
+            reach(f"{self._point}.after_journal")
             try:
                 await self.chain.broadcast(tx)
             except TxRefused as error:
@@ -142,7 +143,7 @@ class Submitter:
                 # committed: the sequence that the chain names is right a block later.
                 await self._clock.wait(TX_POLL_INTERVAL_NS)
                 continue
-            reach("relayer.after_broadcast")
+            reach(f"{self._point}.after_broadcast")
             return tx
 
     async def _follow(self, tx: SignedTx) -> TxOutcome:
@@ -150,9 +151,9 @@ class Submitter:
         while True:
             outcome = await self.chain.outcome(tx.tx_hash)
             if outcome is not None:
-                reach("relayer.before_settled")
+                reach(f"{self._point}.before_settled")
                 self._journal.settled(tx.tx_hash, code=outcome.code, log=outcome.log)
-                reach("relayer.after_settled")
+                reach(f"{self._point}.after_settled")
                 return outcome
             if self._clock.now() >= deadline:
                 raise TxFateUnknown(tx_hash=tx.tx_hash)
