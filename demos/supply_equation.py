@@ -7,9 +7,10 @@ that crossed a channel from A to B,
 
     escrow on A  =  vouchers on B  +  packets A -> B in flight  +  packets B -> A in flight
 
-and, for each chain's own denominations, the supply with that of its first block. A refused
-packet is in flight until its sender is refunded. A denomination or an escrowed balance that
-no packet explains is a violation, and so is a packet that arrives without having been sent.
+and, for each chain's own denominations, the supply with that of its first block; and what
+all accounts of the block's chain hold with its supply. A refused packet is in flight until
+its sender is refunded. A denomination or an escrowed balance that no packet explains is a
+violation, and so is a packet that arrives without having been sent.
 
 Spec: ICS-20, "Denomination traces"; ADR 001 of ibc-go for the hashed names.
 """
@@ -100,6 +101,8 @@ class Block:
     supply: Mapping[str, int]
     escrows: Mapping[End, Mapping[str, int]]
     """Balances of the escrow accounts of this chain's channel ends."""
+    held: Mapping[str, int] | None = None
+    """What all accounts together hold; None where it was not asked."""
 
 
 class _Stage(Enum):
@@ -302,6 +305,8 @@ class SupplyWatch:
                 now, first = state.last.supply.get(denom, 0), state.first.get(denom, 0)
                 if denom not in explained[name] and now != first:
                     yield f"supply of {denom} on {name} went from {first} to {now}"
+            if state.last.held is not None and state.last.held != state.last.supply:
+                yield f"accounts on {name} hold {state.last.held}, of {state.last.supply}"
             for end, balances in state.last.escrows.items():
                 for denom, amount in balances.items():
                     if amount and (end, denom) not in escrowed:

@@ -111,6 +111,24 @@ def bytes_of(data: bytes, number: int) -> bytes:
     return next((value for key, value in protobuf_fields(data) if key == number), b"")
 
 
+def addresses_of(data: bytes) -> list[str]:
+    """Return the addresses of a response whose field 1 is ``repeated Any`` of accounts.
+
+    Raises:
+        ReadFailed: There are more pages, or it is not of this form.
+    """
+    found = []
+    for number, packed in protobuf_fields(data):
+        if number == 1:
+            account = bytes_of(packed, 2)
+            if text_of(packed, 1).endswith(".ModuleAccount"):
+                account = bytes_of(account, 1)
+            found.append(text_of(account, 1))
+        elif bytes_of(packed, 1):
+            raise ReadFailed("more accounts than a page holds")
+    return found
+
+
 def bech32(prefix: str, data: bytes) -> str:
     """Return an address as BIP-173 writes it."""
     alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"

@@ -29,6 +29,7 @@ from demos.supply_forms import (
     TRANSFER_PORT,
     Facts,
     ReadFailed,
+    addresses_of,
     bytes_of,
     coins_of,
     count_verified,
@@ -124,6 +125,14 @@ class Node:
         request = protobuf_text(1, address)
         return coins_of(self.query("/cosmos.bank.v1beta1.Query/AllBalances", request, height))
 
+    def held(self, height: int) -> dict[str, int]:
+        """Return what all accounts together hold."""
+        answer = self.query("/cosmos.auth.v1beta1.Query/Accounts", b"", height)
+        total: Counter[str] = Counter()
+        for address in addresses_of(answer):
+            total.update(self.balances(address, height))
+        return dict(total)
+
     def transfer_ends(self, height: int) -> dict[End, str]:
         """Return the token channels here, each with the id of the chain that it leads to."""
         path = "/ibc.core.channel.v1.Query/Channels"
@@ -173,18 +182,21 @@ class Reader:
                 self._facts.ends[end] = self._names.get(chain_id, chain_id)
         self._counts += count_verified(events)
         at = node.time_ns(height)
+        supply = node.supply(height)
         self._times[name].append(at)
         return Block(
             chain=name,
             height=height,
             time_ns=at,
             facts=self._facts.of(name, events),
-            supply=node.supply(height),
+            supply=supply,
             escrows={
                 end: node.balances(escrow_account(end, node.source.prefix), height)
                 for end in self._facts.ends
                 if end.chain == name
             },
+            # Every account is asked where something was done: balances move by events only.
+            held=node.held(height) if events or height == 1 else None,
         )
 
     def verdict(self) -> Verdict:

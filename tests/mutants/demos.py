@@ -34,6 +34,13 @@ MUTANTS = [
         f"{_SUPPLY}::test_a_height_that_is_left_out_is_told",
     ),
     Mutant(
+        "supply-reader-does-not-add-up-the-accounts",
+        "demos/supply_equation.py",
+        "            if state.last.held is not None and state.last.held != state.last.supply:\n",
+        "            if False:\n",
+        f"{_SUPPLY}::test_balances_out_of_nothing_are_told",
+    ),
+    Mutant(
         "proofs-of-refused-transactions-count",
         "demos/supply_forms.py",
         'if not each.get("code"))',

@@ -10,7 +10,9 @@ import pytest
 import demos
 from chainkit.primitives.bech32 import encode_bech32
 from chainkit.primitives.timestamps import format_rfc3339
-from chainkit.wire.codec import encode
+from chainkit.wire.codec import encode, pack_any
+from chainkit.wire.proto.cosmos.auth.v1beta1.auth_pb2 import BaseAccount, ModuleAccount
+from chainkit.wire.proto.cosmos.auth.v1beta1.query_pb2 import QueryAccountsResponse
 from chainkit.wire.proto.cosmos.bank.v1beta1.query_pb2 import QueryTotalSupplyResponse
 from chainkit.wire.proto.cosmos.base.query.v1beta1.pagination_pb2 import PageResponse
 from chainkit.wire.proto.cosmos.base.v1beta1.coin_pb2 import Coin
@@ -29,6 +31,7 @@ from demos.supply_equation import (
 from demos.supply_forms import (
     Facts,
     ReadFailed,
+    addresses_of,
     coins_of,
     count_verified,
     escrow_account,
@@ -62,6 +65,7 @@ class Story:
         self.escrow = {A_END: {}, HUB_TO_A: {}, HUB_TO_B: {}, B_END: {}}
         self.height = dict.fromkeys(self.supply, 0)
         self.now = 0
+        self.held = None
 
     def block(self, chain, *facts, supply=None, **escrow):
         ends = {"a": A_END, "to_a": HUB_TO_A, "to_b": HUB_TO_B, "b": B_END}
@@ -77,7 +81,9 @@ class Story:
             facts,
             dict(self.supply[chain]),
             {end: dict(held) for end, held in self.escrow.items() if end.chain == chain},
+            self.held,
         )
+        self.held = None
         self.watch.add(block)
 
     def finish(self):
@@ -214,6 +220,22 @@ def test_a_native_supply_that_grows_is_told(story):
     told(story, "supply of atok on a went from 1000 to 1001")
 
 
+def test_balances_out_of_nothing_are_told(story):
+    """An account is credited and the supply does not know."""
+    story.held = {"atok": 1001}
+    story.block("a")
+
+    told(story, "accounts on a hold {'atok': 1001}, of {'atok': 1000}")
+
+
+def test_balances_that_make_up_the_supply_pass(story):
+    """What all accounts hold is what there is."""
+    story.held = {"atok": 1000}
+    story.block("a")
+
+    assert story.finish().is_conserved
+
+
 def test_a_denomination_that_nobody_sent_is_told(story):
     """A voucher appears without any packet."""
     story.block("b", supply={"ibc/" + "AB" * 32: 1})
@@ -321,6 +343,19 @@ def test_coins_are_read_from_protobuf():
         coins_of(encode(response))
     with pytest.raises(ReadFailed, match="cut short"):
         coins_of(b"\x0a\x05a")
+
+
+def test_addresses_are_read_from_accounts_of_both_kinds():
+    """A module's account has its address one level deeper."""
+    base = BaseAccount(address="isthmus1user", sequence=7)
+    module = ModuleAccount(base_account=BaseAccount(address="isthmus1module"), name="transfer")
+    packed = [pack_any(base), pack_any(module)]
+    response = QueryAccountsResponse(accounts=packed)
+
+    assert addresses_of(encode(response)) == ["isthmus1user", "isthmus1module"]
+    response.pagination.CopyFrom(PageResponse(next_key=b"more"))
+    with pytest.raises(ReadFailed, match="more accounts"):
+        addresses_of(encode(response))
 
 
 def event(kind, **attributes):
