@@ -80,20 +80,32 @@ async def _run(home: Path, place: NetPlace, output: Output) -> None:
     output.progress(f"starting {len(children)} processes in {home}")
     try:
         async with Devnet(home, children) as net, NetReader(place) as reader:
-            for chain in place.chains:
-                await reader.wait_for_height(
-                    chain,
-                    READY_HEIGHT,
-                    report=output.progress,
-                    check=net.check,
-                    timeout_s=READY_TIMEOUT_S,
-                )
+            await wait_for_blocks(place, reader, output, net)
             await wait_for_channels(home, place.spec, output, net)
             output.result(describe(home, place), lambda: _introduce(home, place))
             await net.watch()
     except asyncio.CancelledError:
         # The signal asked for it, and every child has been ended.
         output.progress("stopped")
+
+
+async def wait_for_blocks(place: NetPlace, reader: NetReader, output: Output, net: Devnet) -> None:
+    """Wait until every chain has made a block since it was started; the old ones are no sign.
+
+    Raises:
+        NotReady: It took too long; the reason names the chain and its height.
+        ChildEnded: A process ended.
+    """
+    for chain in place.chains:
+        for _ in range(2):
+            highest = max(status.height for status in await reader.chain_status(chain))
+            await reader.wait_for_height(
+                chain,
+                max(READY_HEIGHT, highest + 1),
+                report=output.progress,
+                check=net.check,
+                timeout_s=READY_TIMEOUT_S,
+            )
 
 
 async def wait_for_channels(home: Path, spec: NetSpec, output: Output, net: Devnet) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from chainkit.primitives.errors import OperationFailed, RuleBroken
 from chainkit.primitives.types import ChainId, TimestampNs, VotingPower
-from isthmus.cli.daemons import configure_logs
+from isthmus.cli.logs import configure_logs
 from isthmus.cli.output import Command, Group
 from isthmus.compose import build_node
 from relay_chain.node.config import NodeConfig, write_config

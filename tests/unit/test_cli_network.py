@@ -37,7 +37,7 @@ def net(tmp_path, monkeypatch) -> Net:
 @pytest.fixture(autouse=True)
 def _other_tests_keep_their_logs(monkeypatch) -> None:
     """The daemons' logs would go on to a stream that is closed with the test."""
-    for module in ("isthmus.cli.node", "isthmus.cli.daemons"):
+    for module in ("isthmus.cli.node", "isthmus.cli.relaying"):
         monkeypatch.setattr(f"{module}.configure_logs", lambda **_: None)
 
 
