@@ -11,7 +11,7 @@ SEEDS ?= 10000
 MINUTES ?= 60
 SECONDS ?= 3
 
-.PHONY: help demo test lint type docs e2e clients sim soak fuzz mutants proto ci format clean
+.PHONY: help demo test lint type docs e2e clients interop sim soak fuzz mutants proto ci format clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +46,9 @@ e2e: $(STAMP) ## real processes and long tests, one after another (< 15 minutes)
 
 clients: $(STAMP) ## foreign clients against our endpoints
 	$(PYTEST) tests/clients
+
+interop: $(STAMP) ## the same and other brokers; what is not installed fails
+	INTEROP=1 $(PYTEST) -v tests/clients tests/e2e/test_brokers.py
 
 sim: $(STAMP) ## the simulator over SEEDS seeds
 	$(BIN)/python -m relay_chain.simulator --seeds $(SEEDS)

@@ -291,10 +291,13 @@ class Chain:
         return Wallet(self.nodes[node], account, prefix=spec.bech32_prefix, denom=spec.denom)
 
 
-def make_chain(root: Path, spec: ChainSpec) -> Chain:
+NO_BROKER = BrokerSpec(kind="none")
+
+
+def make_chain(root: Path, spec: ChainSpec, broker: BrokerSpec = NO_BROKER) -> Chain:
     """Write the homes of a chain of a kind, with two funded accounts; nothing is started."""
     accounts = (AccountSpec(name="alice"), AccountSpec(name="bob"))
-    net = NetSpec(chains=(spec,), paths=(), accounts=accounts, broker=BrokerSpec(kind="none"))
+    net = NetSpec(chains=(spec,), paths=(), accounts=accounts, broker=broker)
     place = create_network(root, net)
     nodes = [
         Process(root / node.home, node.rpc_port) for chain in place.chains for node in chain.nodes
