@@ -32,6 +32,8 @@ _ADDRESS = bytes(8) + bytes(10) + b"\xff\xff" + bytes(6)
 class Frame:
     """What a message's header says."""
 
+    magic: bytes
+    """Which network the message is of."""
     command: str
     size: int
     checksum: bytes
@@ -43,21 +45,21 @@ def encode_message(magic: bytes, command: str, payload: bytes) -> bytes:
     return magic + name + len(payload).to_bytes(4, "little") + double_sha256(payload)[:4] + payload
 
 
-def decode_frame(magic: bytes, header: bytes) -> Frame:
+def decode_frame(header: bytes) -> Frame:
     """Return what 24 bytes say of the message after them.
 
     Raises:
-        MalformedBitcoin: Another network's magic, a command that is no text, or too large.
+        MalformedBitcoin: Not 24 bytes, a command that is no text, or too large.
     """
-    if header[:4] != magic:
-        raise MalformedBitcoin("message of another network")
+    if len(header) != HEADER_BYTES:
+        raise MalformedBitcoin(f"a message's header has {HEADER_BYTES} bytes")
     name = header[4:16].rstrip(b"\0")
     if not name or not all(0x20 < byte < 0x7F for byte in name):
         raise MalformedBitcoin("command is no text")
     size = int.from_bytes(header[16:20], "little")
     if size > MAX_PAYLOAD_BYTES:
         raise MalformedBitcoin(f"message of {size} bytes")
-    return Frame(name.decode(), size, header[20:24])
+    return Frame(header[:4], name.decode(), size, header[20:24])
 
 
 def check_payload(frame: Frame, payload: bytes) -> None:
