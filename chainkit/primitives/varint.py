@@ -3,10 +3,27 @@
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.limits import UINT64_MAX
 
+_ONE_BYTE = tuple(bytes((value,)) for value in range(0x80))
+_MORE = tuple(int.from_bytes(b"\x80" * max(0, size - 1), "little") for size in range(6))
+"""The marks of "more bytes follow" on all but the last of so many."""
+
 
 def encode_uvarint(value: int) -> bytes:
     """Return the shortest encoding of ``value``, 0 to 2**64-1."""
     assert 0 <= value <= UINT64_MAX
+    if value < 0x80:
+        return _ONE_BYTE[value]
+    if value < 1 << 35:
+        # seven bits a byte, spread by shifts: no loop for heights, times and lengths
+        spread = (
+            value & 0x7F
+            | (value & 0x3F80) << 1
+            | (value & 0x1FC000) << 2
+            | (value & 0xFE00000) << 3
+            | (value & 0x7F0000000) << 4
+        )
+        size = (spread.bit_length() + 7) >> 3
+        return (spread | _MORE[size]).to_bytes(size, "little")
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)

@@ -7,6 +7,8 @@ lets crafted signatures pass or fail by chance, and nodes that batch differently
 Every engine gives the same verdict for the same bytes.
 """
 
+import itertools
+import operator
 from functools import cache
 
 from nacl.bindings import (
@@ -125,17 +127,28 @@ class BatchVerifier:
         The empty batch has the empty tuple: no verdict, so ``all`` of it is true, as of no
         signatures at all. Whoever needs at least one counts them.
         """
-        items = tuple(self._items)
-        if self._remembered is None:
-            return _verify_all(items)
-        known = [item in self._remembered for item in items]
-        unknown = [item for item, is_known in zip(items, known, strict=True) if not is_known]
-        fresh = iter(_verify_all(tuple(unknown)))
-        verdicts = tuple(is_known or next(fresh) for is_known in known)
-        for item, is_known, is_valid in zip(items, known, verdicts, strict=True):
-            if is_valid and not is_known:
-                self._remembered.add(item)
-        return verdicts
+        return verify_items(tuple(self._items), remembered=self._remembered)
+
+
+def verify_items(
+    items: tuple[Item, ...], *, remembered: VerifiedSignatures | None = None
+) -> tuple[bool, ...]:
+    """Return the verdicts of a batch that is at hand as tuples (key, message, signature).
+
+    Raises:
+        TypeError: An item is no tuple of three bytes objects.
+    """
+    if remembered is None:
+        return _verify_all(items)
+    is_unknown = remembered.unknown(items)
+    if all(is_unknown):
+        verdicts = _verify_all(items)
+    else:
+        fresh = iter(_verify_all(tuple(itertools.compress(items, is_unknown))))
+        verdicts = tuple(not unknown or next(fresh) for unknown in is_unknown)
+    for item in itertools.compress(items, map(operator.and_, is_unknown, verdicts)):
+        remembered.add(item)
+    return verdicts
 
 
 def _verify_all(items: tuple[Item, ...]) -> tuple[bool, ...]:

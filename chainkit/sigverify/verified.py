@@ -44,6 +44,15 @@ class VerifiedSignatures:
         if len(self._seen) > self.capacity:
             self._seen.popitem(last=False)
 
+    def unknown(self, items: tuple[tuple[bytes, bytes, bytes], ...]) -> list[bool]:
+        """Return for each item whether it still has to be verified."""
+        seen, touch = self._seen, self._seen.move_to_end
+        answers = [item not in seen for item in items]
+        for item, is_unknown in zip(items, answers, strict=True):
+            if not is_unknown:
+                touch(item)
+        return answers
+
     def clear(self) -> None:
         """Forget everything."""
         self._seen.clear()

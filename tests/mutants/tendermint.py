@@ -27,8 +27,8 @@ MUTANTS = [
     Mutant(
         "commit-signatures-unchecked",
         _COMMIT,
-        "        if not is_valid:\n",
-        "        if False:\n",
+        "    if all(verdicts):\n",
+        "    if True:\n",
         f"{_FORMATS}::TestAttacks::test_a_bad_signature_beyond_two_thirds",
     ),
     Mutant(
@@ -69,8 +69,8 @@ MUTANTS = [
     Mutant(
         "light-trust-level",
         _LIGHT,
-        "    enough_trust(trusted, block, options.trust_level)\n",
-        "",
+        "    trusted_claim = enough_trust(trusted, block, options.trust_level)\n",
+        "    trusted_claim = enough_trust(trusted, block, TrustLevel(0, 1))\n",
         f"{_CLIENT}::TestUpdate::test_a_third_of_trust_is_not_more_than_a_third",
     ),
     Mutant(

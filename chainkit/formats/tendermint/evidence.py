@@ -35,7 +35,7 @@ from chainkit.formats.tendermint.verify_commit import (
     verify_commit_light_trusting_all_signatures,
 )
 from chainkit.primitives.types import BlockHeight, ChainId, TimestampNs
-from chainkit.sigverify.ed25519 import ed25519_address, verify
+from chainkit.sigverify.ed25519 import VERIFIED, BatchVerifier, ed25519_address
 
 
 class AttackKind(Enum):
@@ -164,8 +164,16 @@ def verify_duplicate_vote(
         raise InvalidEvidence(
             "total voting power from the evidence and our validator set does not match"
         )
-    for name, vote in (("VoteA", vote_a), ("VoteB", vote_b)):
-        if not verify(validator.public_key, vote_sign_bytes(chain_id, vote), vote.signature):
+    _both_signed(evidence, chain_id, validator)
+
+
+def _both_signed(evidence: DuplicateVoteEvidence, chain_id: ChainId, validator: Validator) -> None:
+    """Refuse a vote that the validator did not sign; both are verified in one batch."""
+    batch = BatchVerifier(remembered=VERIFIED)
+    for vote in (evidence.vote_a, evidence.vote_b):
+        batch.add(validator.public_key, vote_sign_bytes(chain_id, vote), vote.signature)
+    for name, is_valid in zip(("VoteA", "VoteB"), batch.verify(), strict=True):
+        if not is_valid:
             raise InvalidEvidence(f"verifying {name}: invalid signature")
 
 

@@ -23,12 +23,17 @@ from chainkit.formats.tendermint.validate_basic import validate_signed_header
 from chainkit.formats.tendermint.validator_set import validate as validate_set
 from chainkit.formats.tendermint.verify_commit import (
     ONE_THIRD,
+    SignedPower,
     TrustLevel,
+    claim_light,
+    claim_trusting,
+    judge_signatures,
     validate_trust_level,
-    verify_commit_light,
-    verify_commit_light_trusting,
 )
 from chainkit.primitives.types import BlockHeight, ChainId, DurationNs, TimestampNs
+
+MAX_JOINT_VALIDATORS = 512
+"""Up to this size, the signatures of the trusted and of the new set are verified together."""
 
 
 class Verdict(Enum):
@@ -132,9 +137,18 @@ def verify_non_adjacent(
     within_trusting_period(trusted.time, options.trusting_period, now)
     trusted_set_matches(trusted)
     _new_header_and_set(trusted, block, options, now)
-    enough_trust(trusted, block, options.trust_level)
-    # Last, since the new set may have been made very large to keep us busy.
-    _signed_by_its_own_set(trusted.chain_id, block)
+    trusted_claim = enough_trust(trusted, block, options.trust_level)
+    if len(block.validator_set.validators) > MAX_JOINT_VALIDATORS:
+        # Last and alone, since the new set may have been made very large to keep us busy.
+        _judge(trusted_claim)
+        _signed_by_its_own_set(trusted.chain_id, block)
+        return
+    try:
+        own_claim = _claim_of_its_own_set(trusted.chain_id, block)
+    except InvalidHeader:
+        _judge(trusted_claim)
+        raise
+    _judge(trusted_claim, own_claim)
 
 
 # --- predicates -------------------------------------------------------------------------
@@ -199,15 +213,15 @@ def set_matches_header(block: LightBlock) -> None:
         )
 
 
-def enough_trust(trusted: TrustedState, block: LightBlock, trust_level: TrustLevel) -> None:
-    """Refuse a block that not more than ``trust_level`` of the trusted set signed.
+def enough_trust(trusted: TrustedState, block: LightBlock, trust_level: TrustLevel) -> SignedPower:
+    """Return the signatures of more than ``trust_level`` of the trusted set, to be verified.
 
     Raises:
-        NotEnoughTrust: Just that.
-        InvalidHeader: A wrong or doubled signature of a trusted validator.
+        NotEnoughTrust: There are not so many.
+        InvalidHeader: A doubled signature of a trusted validator.
     """
     try:
-        verify_commit_light_trusting(
+        return claim_trusting(
             trusted.chain_id, trusted.next_validators, block.signed_header.commit, trust_level
         )
     except NotEnoughVotingPower as error:
@@ -235,9 +249,21 @@ def _new_header_and_set(
 
 
 def _signed_by_its_own_set(chain_id: ChainId, block: LightBlock) -> None:
+    _judge(_claim_of_its_own_set(chain_id, block))
+
+
+def _claim_of_its_own_set(chain_id: ChainId, block: LightBlock) -> SignedPower:
     commit = block.signed_header.commit
     height = block.signed_header.header.height
     try:
-        verify_commit_light(chain_id, block.validator_set, commit.block_id, height, commit)
+        return claim_light(chain_id, block.validator_set, commit.block_id, height, commit)
+    except TendermintRuleBroken as error:
+        raise InvalidHeader(f"invalid header: {error}") from error
+
+
+def _judge(*claims: SignedPower) -> None:
+    """Verify the signatures of one or both sets in one batch; what both hold, once."""
+    try:
+        judge_signatures(*claims)
     except TendermintRuleBroken as error:
         raise InvalidHeader(f"invalid header: {error}") from error

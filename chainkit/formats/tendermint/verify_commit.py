@@ -4,7 +4,7 @@ Spec:
     CometBFT types, ``VerifyCommit`` and its light forms (``types/validation.go``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from chainkit.formats.tendermint.errors import (
@@ -18,7 +18,7 @@ from chainkit.formats.tendermint.errors import (
     WrongSignature,
 )
 from chainkit.formats.tendermint.hashing import block_id_bytes
-from chainkit.formats.tendermint.sign_bytes import commit_vote_sign_bytes
+from chainkit.formats.tendermint.sign_bytes import CommitSignBytes
 from chainkit.formats.tendermint.types import (
     BlockId,
     BlockIdFlag,
@@ -29,7 +29,7 @@ from chainkit.formats.tendermint.types import (
 from chainkit.formats.tendermint.validator_set import total_voting_power
 from chainkit.primitives.limits import INT64_MAX
 from chainkit.primitives.types import Address, BlockHeight, ChainId, VotingPower
-from chainkit.sigverify.ed25519 import BatchVerifier
+from chainkit.sigverify.ed25519 import VERIFIED, verify_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,16 @@ class TrustLevel:
 
     def __str__(self) -> str:
         return f"{self.numerator}/{self.denominator}"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPower:
+    """Enough power that claims to have signed, with the signatures still to be judged."""
+
+    commit: Commit
+    indices: tuple[int, ...]
+    items: tuple[tuple[bytes, bytes, bytes], ...]
+    """Public key, sign-bytes and signature of each."""
 
 
 ONE_THIRD = TrustLevel(1, 3)
@@ -80,7 +90,7 @@ def verify_commit(
         if signature.block_id_flag is not BlockIdFlag.ABSENT
     ]
     signers = list(_signers_by_index(validators, commit, present))
-    _tally(chain_id, commit, signers, _two_thirds(validators), stop_early=False)
+    judge_signatures(_tally(chain_id, commit, signers, _two_thirds(validators), stop_early=False))
 
 
 def verify_commit_light(
@@ -95,9 +105,24 @@ def verify_commit_light(
     Raises:
         InvalidCommit: One of its kinds.
     """
+    judge_signatures(claim_light(chain_id, validators, block_id, height, commit))
+
+
+def claim_light(
+    chain_id: ChainId,
+    validators: ValidatorSet,
+    block_id: BlockId,
+    height: BlockHeight,
+    commit: Commit,
+) -> SignedPower:
+    """Return what ``verify_commit_light`` has left to verify: the signatures.
+
+    Raises:
+        InvalidCommit: One of its kinds, but for ``WrongSignature``.
+    """
     _check_shape(validators, block_id, height, commit)
     signers = _signers_by_index(validators, commit, _for_block(commit))
-    _tally(chain_id, commit, signers, _two_thirds(validators), stop_early=True)
+    return _tally(chain_id, commit, signers, _two_thirds(validators), stop_early=True)
 
 
 def verify_commit_light_all_signatures(
@@ -114,7 +139,7 @@ def verify_commit_light_all_signatures(
     """
     _check_shape(validators, block_id, height, commit)
     signers = _signers_by_index(validators, commit, _for_block(commit))
-    _tally(chain_id, commit, signers, _two_thirds(validators), stop_early=False)
+    judge_signatures(_tally(chain_id, commit, signers, _two_thirds(validators), stop_early=False))
 
 
 def verify_commit_light_trusting(
@@ -127,8 +152,20 @@ def verify_commit_light_trusting(
             at were valid but too few.
         InvalidTrustLevel: Its product with the power does not fit 64 bits, or it is n/0.
     """
+    judge_signatures(claim_trusting(chain_id, validators, commit, trust_level))
+
+
+def claim_trusting(
+    chain_id: ChainId, validators: ValidatorSet, commit: Commit, trust_level: TrustLevel
+) -> SignedPower:
+    """Return what ``verify_commit_light_trusting`` has left to verify: the signatures.
+
+    Raises:
+        InvalidCommit: One of its kinds, but for ``WrongSignature``.
+        InvalidTrustLevel: As above.
+    """
     signers = _signers_by_address(validators, commit)
-    _tally(chain_id, commit, signers, _needed(validators, trust_level), stop_early=True)
+    return _tally(chain_id, commit, signers, _needed(validators, trust_level), stop_early=True)
 
 
 def verify_commit_light_trusting_all_signatures(
@@ -141,7 +178,8 @@ def verify_commit_light_trusting_all_signatures(
         InvalidTrustLevel: As above.
     """
     signers = _signers_by_address(validators, commit)
-    _tally(chain_id, commit, signers, _needed(validators, trust_level), stop_early=False)
+    needed = _needed(validators, trust_level)
+    judge_signatures(_tally(chain_id, commit, signers, needed, stop_early=False))
 
 
 def _two_thirds(validators: ValidatorSet) -> VotingPower:
@@ -227,29 +265,50 @@ def _signers_by_address(validators: ValidatorSet, commit: Commit) -> Iterator[_S
 def _tally(
     chain_id: ChainId,
     commit: Commit,
-    signers: Iterator[_Signer] | list[_Signer],
+    signers: Iterable[_Signer],
     needed: VotingPower,
     *,
     stop_early: bool,
-) -> None:
-    """Sum the power of those who signed the block, then check their signatures in one batch.
+) -> SignedPower:
+    """Sum the power of those who signed the block.
 
     Too little power is refused before any signature is looked at.
     """
-    batch = BatchVerifier()
-    looked_at: list[int] = []
+    sign_bytes = CommitSignBytes(chain_id, commit)
+    signatures = commit.signatures
+    indices: list[int] = []
+    items: list[tuple[bytes, bytes, bytes]] = []
     got = 0
     for index, validator in signers:
-        signature = commit.signatures[index]
-        message = commit_vote_sign_bytes(chain_id, commit, index)
-        batch.add(validator.public_key, message, signature.signature)
-        looked_at.append(index)
+        signature = signatures[index]
+        items.append((validator.public_key, sign_bytes.at(index), signature.signature))
+        indices.append(index)
         if signature.block_id_flag is BlockIdFlag.COMMIT:
             got += validator.voting_power
         if stop_early and got > needed:
             break
     if got <= needed:
         raise NotEnoughVotingPower(got=VotingPower(got), needed=needed)
-    for index, is_valid in zip(looked_at, batch.verify(), strict=True):
-        if not is_valid:
-            raise WrongSignature(index=index, signature=commit.signatures[index].signature)
+    return SignedPower(commit, tuple(indices), tuple(items))
+
+
+def judge_signatures(*claims: SignedPower) -> None:
+    """Verify the signatures of all claims in one batch, those in several of them once.
+
+    What was verified before, as a vote in gossip, is not verified again.
+
+    Raises:
+        WrongSignature: The first that is not valid, in the order of the claims.
+    """
+    together = claims[0].items
+    if len(claims) > 1:
+        together = tuple(dict.fromkeys(item for claim in claims for item in claim.items))
+    verdicts = verify_items(together, remembered=VERIFIED)
+    if all(verdicts):
+        return
+    bad = {item for item, is_valid in zip(together, verdicts, strict=True) if not is_valid}
+    for claim in claims:
+        for index, item in zip(claim.indices, claim.items, strict=True):
+            if item in bad:
+                signature = claim.commit.signatures[index].signature
+                raise WrongSignature(index=index, signature=signature)
