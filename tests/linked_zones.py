@@ -68,17 +68,24 @@ class World:
             zone.block()
 
 
-async def _link() -> Linked:
+async def join(wanted: WantedChannel) -> World:
+    """``hub-1`` and ``zone-a-1`` with one open channel, ``channel-0`` on both."""
     clock = FakeClock(START)
     zone = InProcessZone("zone-a-1", clock, prefix="zone", denom="atoken", validators=3)
     hub = InProcessZone("hub-1", clock, prefix="isthmus", denom="stake", users=["forger"])
-    paths = (PathSpec("zone-hub", zone.chain_id, hub.chain_id, (TRANSFER,)),)
+    paths = (PathSpec("zone-hub", zone.chain_id, hub.chain_id, (wanted,)),)
     chains = {each.chain_id: each.client() for each in (zone, hub)}
     adapters = Adapters(chains, MemoryJournal(), FakeBus(), clock)
     (worker,) = workers(RelayerSettings((), paths, None, None), adapters)
     world = World(zone, hub)
     while await worker.round() or not await hub.client().channels("connection-0"):
         world.tick()
+    return world
+
+
+async def _link() -> Linked:
+    world = await join(TRANSFER)
+    hub, zone = world.zones["hub-1"], world.zones["zone-a-1"]
     ends = [
         await end_of(client, denom, "channel-0")
         for client, denom in (

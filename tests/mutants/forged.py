@@ -4,6 +4,7 @@ from tests.mutants.support import Mutant
 
 _TEST = "tests/unit/test_ibc_tendermint_end_to_end.py"
 _FORGED = f"{_TEST}::test_no_forgery_is_accepted"
+_ORDERED = "tests/unit/test_ibc_ordered_end_to_end.py"
 _COMMIT = "chainkit/formats/tendermint/verify_commit.py"
 _PROOF = "chainkit/commitments/ics23/verify.py"
 _PACKETS = "ibc/ics04_channel/packets.py"
@@ -117,5 +118,26 @@ MUTANTS = [
         "        if not has_timed_out(packet, message.proof_height, time_there):\n",
         "        if False:\n",
         f"{_FORGED}[timeout_early]",
+    ),
+    Mutant(
+        "forged: an ordered channel takes any packet",
+        _PACKETS,
+        "            return False\n        if packet.sequence != expected:\n",
+        "            return False\n        if False:\n",
+        f"{_ORDERED}::test_packets_are_received_in_order_and_once",
+    ),
+    Mutant(
+        "forged: a received packet of an ordered channel times out",
+        _PACKETS,
+        "        if message.next_sequence_recv > packet.sequence:\n",
+        "        if False:\n",
+        f"{_ORDERED}::test_a_received_packet_does_not_time_out",
+    ),
+    Mutant(
+        "forged: a close need not be proven",
+        _PACKETS,
+        "        self._connections.verify_channel(\n",
+        "        (lambda *_: None)(\n",
+        f"{_ORDERED}::test_a_close_ends_what_was_not_received_and_nothing_else",
     ),
 ]
