@@ -4,14 +4,15 @@ Two commits of one round share more than a third of the power, and every shared 
 signed twice. Two commits of different rounds may share nobody who signed twice: some
 validators then forgot their lock (amnesia), which only the votes between the rounds show.
 So correct nodes publish the votes that they hold, and a validator that left its lock
-without a proof among them is guilty: a correct one always holds its own proof.
+without a proof among them is guilty: a correct one always holds its own proof. Among
+nodes of this chain's rule that names more than a third. Where CometBFT 0.38's nodes take
+part it can take a group instead of names (docs/adr/0004-lock-rule.md, "Accountability").
 
 Spec:
     CometBFT spec/light-client/accountability, "Amnesia attack"; arXiv:1807.04938, L23, L29.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 
@@ -24,7 +25,8 @@ from chainkit.formats.tendermint.types import (
     VoteType,
 )
 from chainkit.primitives.types import Round
-from relay_chain.consensus.votes import Electorate, is_supermajority
+from relay_chain.consensus.messages import NO_ROUND
+from relay_chain.consensus.votes import Electorate
 
 
 class ForkKind(Enum):
@@ -42,6 +44,19 @@ class Fork:
 
     kind: ForkKind
     guilty: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What a fork's commits and the vote logs of its height prove together."""
+
+    kind: ForkKind
+    guilty: tuple[int, ...]
+    """Validators, by index, of whom each is proven guilty."""
+    suspects: tuple[int, ...] = ()
+    """They made the first polka against the earlier decision after precommitting it."""
+    guilty_power_among_suspects: int = 0
+    """So much of the suspects' power is guilty at least, though not whose it is."""
 
 
 class Crime(Enum):
@@ -81,28 +96,84 @@ def classify_fork(commit_a: Commit, commit_b: Commit) -> Fork:
     return Fork(ForkKind.EQUIVOCATION, guilty)
 
 
-def judge_logs(votes: Iterable[Vote], electorate: Electorate) -> tuple[Verdict, ...]:
+def attribute_fork(
+    commit_a: Commit,
+    commit_b: Commit,
+    votes: Iterable[Vote],
+    electorate: Electorate,
+    *,
+    mixed: bool = True,
+) -> Attribution:
+    """Return who forked a height, as far as its commits and vote logs prove it.
+
+    Either the guilty, or the guilty power among the suspects, is more than a third of all.
+    Why the second: every polka has more than a third in common with a decision. A correct
+    CometBFT node that left the decision in the first polka against it saw +2/3 there before
+    its own prevote, so without all of those latecomers the polka still has a quorum: they
+    hold no more power than it has to spare. Everybody else in common is guilty.
+
+    Args:
+        commit_a: A decision of the height.
+        commit_b: A decision of another block.
+        votes: Of the height, with good signatures: at least those of both commits.
+        electorate: Of the height.
+        mixed: See :func:`judge_logs`.
+    """
+    fork = classify_fork(commit_a, commit_b)
+    if fork.kind is ForkKind.EQUIVOCATION:
+        return Attribution(fork.kind, fork.guilty)
+    cast = _by_voter(votes)
+    verdicts = _judge_all(cast, electorate, mixed=mixed)
+    guilty = tuple(sorted({verdict.validator_index for verdict in verdicts}))
+    decision = min(commit_a, commit_b, key=lambda commit: commit.round)
+    against = [
+        (round_, block_id)
+        for round_, block_id in _polkas(cast, electorate)
+        if round_ > decision.round and block_id != decision.block_id
+    ]
+    if not against:
+        # Then nothing founds the later commit: its signers are guilty, each by name.
+        return Attribution(fork.kind, guilty)
+    first_round, first_block = min(against, key=lambda polka: (polka[0], polka[1].hash))
+    voters = [
+        index
+        for (index, round_, type_), block_ids in cast.items()
+        if (round_, type_) == (first_round, VoteType.PREVOTE) and first_block in block_ids
+    ]
+    suspects = tuple(
+        index
+        for index in sorted(voters)
+        if decision.signatures[index].block_id_flag is BlockIdFlag.COMMIT
+    )
+    to_spare = sum(electorate.powers[index] for index in voters) - electorate.quorum
+    in_common = sum(electorate.powers[index] for index in suspects)
+    return Attribution(fork.kind, guilty, suspects, max(0, in_common - to_spare))
+
+
+def judge_logs(
+    votes: Iterable[Vote], electorate: Electorate, *, mixed: bool = True
+) -> tuple[Verdict, ...]:
     """Return what the pooled vote logs of one height prove, by validator and round.
 
-    A correct validator, ours or CometBFT 0.38's, is never named: leaving a lock, for
-    another block or for nil, is excused by a polka for the new block (ours) or by any
-    later polka for something else (CometBFT's). CometBFT unlocks on a polka of the present
-    round too, before its own prevote: that excuses where the polka stands without the
-    accused. When a height has forked, the first polka against the decided block has more
-    than a third of the power in common with the decision. Nothing excuses those, unless
-    more validators than needed made that polka: then each of them may be the honest
-    latecomer, and logs without order cannot tell them apart.
+    A correct validator is never named: leaving a lock, for another block or for nil, is
+    excused by a polka for the new block since the lock. CometBFT 0.38's nodes have two more
+    excuses: any later polka for something else, and such a polka of the present round
+    where it stands without the accused, since they unlock before their own prevote.
 
     Args:
         votes: Of one height, with good signatures.
         electorate: Of the height.
+        mixed: CometBFT's nodes may be among the validators: their excuses count too.
     """
-    cast = _by_voter(votes)
+    return _judge_all(_by_voter(votes), electorate, mixed=mixed)
+
+
+def _judge_all(cast: "_Cast", electorate: Electorate, *, mixed: bool) -> tuple[Verdict, ...]:
     polkas = _polkas(cast, electorate)
     verdicts: list[Verdict] = []
     for index in sorted({key[0] for key in cast}):
         own = {key[1:]: ids for key, ids in cast.items() if key[0] == index}
-        verdicts += _judge(index, own, polkas, electorate)
+        verdicts += _judge(index, own, polkas, electorate, mixed=mixed)
     return tuple(verdicts)
 
 
@@ -127,11 +198,12 @@ def _polkas(cast: _Cast, electorate: Electorate) -> _Polkas:
         for block_id in block_ids:
             key = (round_, block_id)
             power[key] = power.get(key, 0) + electorate.powers[index]
-    total = electorate.total_power
-    return {key: sum_ for key, sum_ in power.items() if is_supermajority(sum_, total)}
+    return {key: sum_ for key, sum_ in power.items() if sum_ >= electorate.quorum}
 
 
-def _judge(index: int, own: _OwnVotes, polkas: _Polkas, electorate: Electorate) -> list[Verdict]:
+def _judge(
+    index: int, own: _OwnVotes, polkas: _Polkas, electorate: Electorate, *, mixed: bool
+) -> list[Verdict]:
     verdicts = [
         Verdict(index, Crime.EQUIVOCATION, round_)
         for (round_, _), block_ids in sorted(own.items(), key=lambda item: item[0])
@@ -146,29 +218,34 @@ def _judge(index: int, own: _OwnVotes, polkas: _Polkas, electorate: Electorate) 
     unfounded = {round_ for round_, block_id in locks if (round_, block_id) not in polkas}
     verdicts += [Verdict(index, Crime.NO_POLKA, round_) for round_ in sorted(unfounded)]
     prevotes = {round_: ids for (round_, type_), ids in own.items() if type_ is VoteType.PREVOTE}
-    without_own = {
-        (round_, block_id)
-        for (round_, block_id), power in polkas.items()
-        if block_id not in prevotes.get(round_, frozenset())
-        or is_supermajority(power - electorate.powers[index], electorate.total_power)
-    }
+    unlocks = _unlocking(prevotes, polkas, electorate.powers[index], electorate.quorum)
     for round_, block_ids in sorted(prevotes.items()):
-        excuses = {
-            (polka_round, polka_block)
-            for polka_round, polka_block in polkas
-            if polka_round < round_
-            or (polka_round == round_ and (polka_round, polka_block) in without_own)
-        }
-        if any(_left_lock(round_, block_id, locks, excuses) for block_id in block_ids):
+        excuses = [polka for polka in polkas if polka[0] < round_]
+        others = [polka for polka in unlocks if polka[0] <= round_] if mixed else []
+        if any(_left_lock(round_, block_id, locks, excuses, others) for block_id in block_ids):
             verdicts.append(Verdict(index, Crime.LEFT_LOCK, round_))
     return verdicts
+
+
+def _unlocking(
+    prevotes: Mapping[Round, frozenset[BlockId]], polkas: _Polkas, own_power: int, quorum: int
+) -> list[tuple[Round, BlockId]]:
+    """Return the polkas that could open a CometBFT node's lock before its own prevote."""
+    last = max(prevotes, default=NO_ROUND)
+    return [
+        (round_, block_id)
+        for (round_, block_id), power in polkas.items()
+        if round_ <= last
+        and (block_id not in prevotes.get(round_, ()) or power - own_power >= quorum)
+    ]
 
 
 def _left_lock(
     round_: Round,
     block_id: BlockId,
     locks: Sequence[tuple[Round, BlockId]],
-    excuses: AbstractSet[tuple[Round, BlockId]],
+    proofs: Sequence[tuple[Round, BlockId]],
+    unlocks: Sequence[tuple[Round, BlockId]],
 ) -> bool:
     """Return whether a prevote goes against the voter's last lock, without an excuse."""
     earlier = [lock for lock in locks if lock[0] < round_]
@@ -178,8 +255,6 @@ def _left_lock(
     locked = {locked_block for r, locked_block in earlier if r == locked_round}
     if block_id in locked:
         return False
-    return not any(
-        (locked_round <= polka_round < round_ and polka_block == block_id)
-        or (locked_round < polka_round and polka_block not in locked)
-        for polka_round, polka_block in excuses
-    )
+    if any(locked_round <= r and polka_block == block_id for r, polka_block in proofs):
+        return False
+    return not any(locked_round < r and polka_block not in locked for r, polka_block in unlocks)

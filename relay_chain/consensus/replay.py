@@ -8,6 +8,7 @@ gives the same signature for the same vote and refuses any other.
 
 from collections.abc import Iterable
 
+from chainkit.formats.tendermint.types import VoteType
 from relay_chain.consensus.driver_state import ConsensusState
 from relay_chain.consensus.machine import step
 from relay_chain.consensus.messages import (
@@ -32,6 +33,7 @@ from relay_chain.consensus.messages import (
     SignProposal,
     SignVote,
     StartHeight,
+    Step,
     TimeoutFired,
     TxsAvailable,
     VoteReceived,
@@ -39,6 +41,28 @@ from relay_chain.consensus.messages import (
 )
 
 _Question = tuple[object, ...]
+
+_SIGNED_IN = {0: Step.PROPOSE, VoteType.PREVOTE: Step.PREVOTE, VoteType.PRECOMMIT: Step.PRECOMMIT}
+"""The step in which a proposal (0) or a vote is signed."""
+
+
+def is_behind_key(state: ConsensusState, signed: tuple[int, int, int]) -> bool:
+    """Return whether the key signed something that the replayed log knows nothing of.
+
+    Every signature follows a synced entry, so the disk lost what it had confirmed, or
+    somebody moved the log away. The lock may be among it, and a validator that forgot its
+    lock is as good as hostile: such a node must not vote at this height.
+
+    Args:
+        state: After :func:`restart`.
+        signed: Height, round and what was signed last: 0 for a proposal, else ``VoteType``.
+    """
+    height, round_, kind = signed
+    if height != state.height:
+        return height > state.height
+    if round_ != state.round:
+        return round_ > state.round
+    return state.rounds.step < _SIGNED_IN[kind]
 
 
 def restart(

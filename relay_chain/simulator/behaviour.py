@@ -1,6 +1,6 @@
 """What Byzantine validators send instead of what a correct one would."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from random import Random
 from typing import Protocol
@@ -17,11 +17,17 @@ from chainkit.primitives.types import Address, BlockHeight, Round
 from relay_chain.consensus.messages import (
     BlockReceived,
     Input,
+    MajorityClaimed,
     PeerId,
     ProposalReceived,
     VoteReceived,
 )
-from relay_chain.simulator.plan import Kind
+from relay_chain.simulator.plan import Kind, Plan
+
+HYDRA_ROUNDS = 2
+"""A hydra gives away precommits of so many rounds before."""
+HYDRA_PREVOTES = 0.7
+"""So often a peer hears a hydra's prevotes."""
 
 
 class Forge(Protocol):
@@ -37,6 +43,10 @@ class Forge(Protocol):
         """Return a message signed with the validator's own key, which refuses nothing."""
         ...
 
+    def address_of(self, index: int) -> Address:
+        """Return a node's validator address."""
+        ...
+
     def blocks_at(self, height: BlockHeight) -> tuple[tuple[BlockId, Block], ...]:
         """Return the blocks that anybody made for a height so far."""
         ...
@@ -46,35 +56,123 @@ Mail = tuple[int, tuple[Input, ...]]
 """(recipient, inputs)."""
 
 
+_TWO_FACED = (Kind.EQUIVOCATOR, Kind.GARBAGE, Kind.HYDRA, Kind.PUPPET, Kind.FLATTERER)
+"""They make a second block beside the one that they propose."""
+
+
 def mail_vote(
-    kind: Kind,
+    plan: Plan,
     forge: Forge,
     rng: Random,
-    sides: dict[int, int],
     index: int,
     peers: list[int],
     vote: Vote,
 ) -> Iterator[Mail]:
     """Yield what a Byzantine validator sends for its own vote."""
     peer_id = PeerId(str(index))
-    match kind:
+    match plan.kinds[index]:
         case Kind.EQUIVOCATOR:
-            yield from _equivocate(forge, rng, sides, index, peers, vote)
+            yield from _equivocate(forge, rng, plan.sides, index, peers, vote)
         case Kind.WITHHOLDER:
-            for peer in peers:
-                if rng.random() < 0.3:
-                    yield peer, (VoteReceived(vote, peer_id),)
+            some = [peer for peer in peers if rng.random() < 0.3]
+            yield from ((peer, (VoteReceived(vote, peer_id),)) for peer in some)
         case Kind.GARBAGE:
             for peer in peers:
                 yield peer, (VoteReceived(_spoilt(rng, vote), peer_id),)
                 yield peer, (VoteReceived(vote, peer_id),)
+        case Kind.HYDRA:
+            yield from _vote_for_everything(forge, rng, index, peers, vote)
+        case Kind.PUPPET | Kind.FLATTERER | Kind.MIRROR:
+            return  # They answer the votes of others.
         case Kind.AMNESIAC | Kind.CORRECT | Kind.COMETBFT | Kind.PAPER:
-            for peer in peers:
-                yield peer, (VoteReceived(vote, peer_id),)
+            yield from ((peer, (VoteReceived(vote, peer_id),)) for peer in peers)
+
+
+def _vote_for_everything(
+    forge: Forge, rng: Random, index: int, peers: list[int], vote: Vote
+) -> Iterator[Mail]:
+    """Sign for every block and for nil: two prevotes count, precommits come rounds later.
+
+    A claim of +2/3 lets the second prevote count beside the first, so each polka needs two
+    correct votes of four, and some see it and others do not. The precommits of one round are
+    given away in the next ones, to each peer another: a decision that nobody knew of comes
+    to light when its voters have gone elsewhere. It is the adversary of ``model_check``, as
+    far as one validator can play it.
+    """
+    peer_id = PeerId(str(index))
+    blocks = [block_id for block_id, _ in forge.blocks_at(vote.height)]
+
+    def signed(block_id: BlockId, round_: int) -> VoteReceived:
+        double = forge.sign_as(index, replace(vote, block_id=block_id, round=Round(round_)))
+        assert isinstance(double, Vote)
+        return VoteReceived(double, peer_id)
+
+    for peer in peers:
+        if vote.type is VoteType.PRECOMMIT:
+            if blocks and vote.round:
+                round_ = max(0, vote.round - rng.randint(0, HYDRA_ROUNDS))
+                yield peer, (signed(rng.choice(blocks), round_),)
+        elif rng.random() < HYDRA_PREVOTES:
+            first, second = rng.choice([NIL_BLOCK_ID, *blocks]), rng.choice([NIL_BLOCK_ID, *blocks])
+            claim = MajorityClaimed(vote.height, vote.round, vote.type, second, peer_id)
+            yield peer, (signed(first, vote.round), claim, signed(second, vote.round))
+
+
+Answer = tuple[int, int, tuple[Input, ...]]
+"""(hostile node, recipient, inputs)."""
+
+
+def flatter(
+    plan: Plan, forge: Forge, said: dict[tuple[int, int, int, int], BlockId], node: int, vote: Vote
+) -> Iterator[Answer]:
+    """Yield what flatterers and mirrors answer to a correct node's vote.
+
+    Args:
+        plan: Of the run.
+        forge: The run.
+        said: What each mirror voted, by node, height, round and type: added to here.
+        node: Whose vote it is.
+        vote: The vote.
+    """
+    for hostile, kind in enumerate(plan.kinds):
+        if kind is not Kind.FLATTERER and kind is not Kind.MIRROR:
+            continue
+        block_id = vote.block_id
+        if kind is Kind.MIRROR:
+            key = (hostile, vote.height, vote.round, vote.type)
+            block_id = said.setdefault(key, block_id)
+        own = replace(vote, validator_index=hostile, validator_address=forge.address_of(hostile))
+        signed = forge.sign_as(hostile, replace(own, block_id=block_id))
+        assert isinstance(signed, Vote)
+        yield hostile, node, (VoteReceived(signed, PeerId(str(hostile))),)
+
+
+def on_cue(plan: Plan, forge: Forge, node: int, vote: Vote) -> Iterator[Answer]:
+    """Yield (puppet, recipient, inputs) for what a script has at a correct node's vote."""
+    if vote.height != 1:
+        return
+    blocks = [block_id for block_id, _ in forge.blocks_at(vote.height)]
+    puppet = plan.kinds.index(Kind.PUPPET)
+    for cue in plan.script:
+        if (cue.round, cue.type, cue.node) != (vote.round, vote.type, node):
+            continue
+        if cue.block >= len(blocks):
+            continue
+        block_id = blocks[cue.block] if cue.block >= 0 else NIL_BLOCK_ID
+        round_ = vote.round if cue.of_round < 0 else Round(cue.of_round)
+        own = replace(vote, validator_index=puppet, validator_address=forge.address_of(puppet))
+        said = forge.sign_as(puppet, replace(own, block_id=block_id, round=round_))
+        assert isinstance(said, Vote)
+        recipient = node if cue.recipient < 0 else cue.recipient
+        peer_id = PeerId(str(puppet))
+        # A peer has one claim for each round and type: it is for the second vote.
+        claim = MajorityClaimed(vote.height, round_, vote.type, block_id, peer_id)
+        heard = VoteReceived(said, peer_id)
+        yield puppet, recipient, (heard,) if cue.of_round < 0 else (claim, heard)
 
 
 def _equivocate(
-    forge: Forge, rng: Random, sides: dict[int, int], index: int, peers: list[int], vote: Vote
+    forge: Forge, rng: Random, sides: Mapping[int, int], index: int, peers: list[int], vote: Vote
 ) -> Iterator[Mail]:
     """Sign for every known block, and give each peer one of the votes.
 
@@ -106,6 +204,7 @@ def _spoilt(rng: Random, vote: Vote) -> Vote:
     return rng.choice(
         (
             replace(vote, signature=b"forged"),
+            replace(vote, signature=bytes([vote.signature[0] ^ 1]) + vote.signature[1:]),
             replace(vote, validator_index=10_000),
             replace(vote, validator_index=-1),
             replace(vote, validator_address=Address(b"stranger" * 2 + b"....")),
@@ -117,23 +216,35 @@ def _spoilt(rng: Random, vote: Vote) -> Vote:
 
 
 def mail_proposal(
-    kind: Kind,
+    plan: Plan,
     forge: Forge,
     rng: Random,
-    sides: dict[int, int],
     index: int,
     peers: list[int],
     proposal: Proposal,
     block: Block,
 ) -> Iterator[Mail]:
     """Yield what a Byzantine proposer sends for its own proposal."""
+    kind, sides = plan.kinds[index], plan.sides
     offers = [(proposal, block, True)]
-    if kind is Kind.EQUIVOCATOR or kind is Kind.GARBAGE:
-        is_valid = kind is Kind.EQUIVOCATOR
+    forgets = kind is Kind.AMNESIAC and proposal.pol_round >= 0
+    if forgets or kind in _TWO_FACED:
+        is_valid = kind is not Kind.GARBAGE
         other_id, other = forge.make_block(index, proposal.height, is_valid=is_valid)
         fake = forge.sign_as(index, replace(proposal, block_id=other_id, pol_round=Round(-1)))
         assert isinstance(fake, Proposal)
         offers.append((fake, other, is_valid))
+    if forgets:
+        offers = offers[1:]
+    if kind is Kind.PUPPET:
+        # Its new block goes to those whom the script promises a prevote for it.
+        offers, place = offers[1:], len(forge.blocks_at(proposal.height)) - 1
+        round_ = proposal.round
+        peers = [
+            cue.node
+            for cue in plan.script
+            if (cue.round, cue.type, cue.block) == (round_, VoteType.PREVOTE, place)
+        ]
     for peer in peers:
         if kind is Kind.WITHHOLDER and rng.random() < 0.6:
             continue

@@ -6,8 +6,11 @@ from random import Random
 from chainkit.formats.tendermint.types import Block, BlockId, Commit, Proposal, Vote, VoteType
 from chainkit.primitives.types import BlockHeight
 from relay_chain.consensus.messages import WalEntry
+from relay_chain.node.wal import frame, read_log
+from relay_chain.simulator.plan import DiskFault
 
 _PROPOSAL_STEP = 0
+NO_BIT = -1
 
 
 class RegressionRefused(AssertionError):
@@ -72,6 +75,8 @@ class Disk:
     key: SigningState = field(default_factory=SigningState)
     blocks: dict[BlockHeight, StoredBlock] = field(default_factory=dict)
     applied: BlockHeight = BlockHeight(0)
+    flipped_bit: int = NO_BIT
+    """Which bit of the log's file is another since the last crash."""
 
     def append(self, entry: WalEntry, *, sync: bool) -> None:
         """Add to the WAL."""
@@ -81,18 +86,48 @@ class Disk:
 
     def end_height(self, height: BlockHeight) -> None:
         """Write and sync the mark after which replay starts."""
-        self.wal.clear()
-        self.synced = 0
+        self.move_wal_away()
         self.wal_height = height
 
-    def crash(self, rng: Random) -> int:
+    def crash(self, rng: Random, fault: DiskFault) -> int:
         """Lose a random part of what was not synced; return how many entries are gone.
 
         A torn last entry is one that replay drops, so it is among the lost.
+
+        Args:
+            rng: The run's dice.
+            fault: What else the disk does to the log. It spares the key's state and the
+                blocks: a key without its memory is a hostile key.
         """
-        unsynced = len(self.wal) - self.synced
-        kept = self.synced + rng.randint(0, unsynced)
+        safe = 0 if fault is DiskFault.LOST_SYNC else self.synced
+        kept = safe + rng.randint(0, len(self.wal) - safe)
         lost = len(self.wal) - kept
         del self.wal[kept:]
         self.synced = kept
+        if fault is DiskFault.BIT_FLIP and self.wal:
+            self.flipped_bit = rng.randrange(8 * len(self._frames()))
         return lost
+
+    def _frames(self) -> bytes:
+        """Return the log in the node's own framing; an entry is its number."""
+        return b"".join(frame(b"\x01" + n.to_bytes(4, "big")) for n in range(len(self.wal)))
+
+    def read_wal(self) -> tuple[WalEntry, ...]:
+        """Return the entries since the mark, as the node's own reader finds them.
+
+        Raises:
+            WalCorrupted: A bit flipped in a record that others follow.
+        """
+        if self.flipped_bit >= 0:
+            data = bytearray(self._frames())
+            data[self.flipped_bit // 8] ^= 1 << self.flipped_bit % 8
+            recovered, _ = read_log(bytes(data))
+            entries = [self.wal[int.from_bytes(number, "big")] for number in recovered.entries]
+            assert entries == self.wal[: len(entries)]
+            self.wal, self.synced, self.flipped_bit = entries, len(entries), NO_BIT
+        return tuple(self.wal)
+
+    def move_wal_away(self) -> None:
+        """Begin an empty log: what the operator of a corrupt one does."""
+        self.wal.clear()
+        self.synced, self.flipped_bit = 0, NO_BIT

@@ -1,6 +1,7 @@
 """What must hold after every step, and the counters that say which rare branch was taken."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chainkit.formats.tendermint.types import (
@@ -14,10 +15,11 @@ from chainkit.formats.tendermint.types import (
     VoteType,
 )
 from chainkit.primitives.types import BlockHeight, Round
-from relay_chain.consensus.accountability import judge_logs
+from relay_chain.consensus.accountability import ForkKind, attribute_fork, judge_logs
 from relay_chain.consensus.driver_state import ConsensusState
 from relay_chain.consensus.messages import Decide
-from relay_chain.consensus.votes import Electorate, is_supermajority
+from relay_chain.consensus.votes import is_supermajority
+from relay_chain.simulator.validators import ValidatorSets
 
 
 class InvariantBroken(AssertionError):
@@ -40,7 +42,7 @@ class Watcher:
     no validator does.
     """
 
-    electorate: Electorate
+    sets: ValidatorSets
     correct: frozenset[int]
     keeps_lock: frozenset[int]
     """Correct validators with this chain's lock rule."""
@@ -120,6 +122,8 @@ class Watcher:
         if not self.valid_blocks.get(decide.block_id, False):
             raise InvariantBroken("validity", f"node {index} decided invalid {decide.block_id}")
         self._check_commit(index, decide.commit)
+        if decide.height not in self.decisions:
+            self._count_set(decide)
         block_id, commit = self.decisions.setdefault(
             decide.height, (decide.block_id, decide.commit)
         )
@@ -131,30 +135,73 @@ class Watcher:
         if decide.round >= 3:
             self.counters["decided in round>=3"] += 1
 
+    def _count_set(self, decide: Decide) -> None:
+        electorate = self.sets.electorate(decide.height)
+        if electorate is not self.sets.electorate(BlockHeight(1)):
+            self.counters["decided by a changed set"] += 1
+        if len(electorate.powers) < len(self.sets.members):
+            self.counters["decided without a node that left the set"] += 1
+        if self.sets.are_real:
+            self.counters["decided with real signatures"] += 1
+
     def _check_commit(self, index: int, commit: Commit) -> None:
         power, for_block = 0, BlockIdFlag.COMMIT
-        for voter, signature in enumerate(commit.signatures):
+        electorate = self.sets.electorate(commit.height)
+        nodes = self.sets.nodes_at(commit.height)
+        for place, signature in enumerate(commit.signatures):
             if signature.block_id_flag is not for_block:
                 continue
-            power += self.electorate.powers[voter]
+            power += electorate.powers[place]
+            voter = nodes[place]
             key = (voter, commit.height, commit.round, _PRECOMMIT)
             known = self.signed.get(key)
             if voter in self.correct and (known is None or known.block_id != commit.block_id):
                 raise InvariantBroken("unforgeable", f"node {index} has a vote nobody cast")
-        if not is_supermajority(power, self.electorate.total_power):
+        if not is_supermajority(power, electorate.total_power):
             raise InvariantBroken("quorum", f"node {index} decided with {power}: {commit}")
 
     def check_accountability(self) -> dict[BlockHeight, frozenset[int]]:
-        """Return whom the vote logs name, by height.
+        """Return whom the vote logs name, by height; and check every fork's attribution.
 
         Raises:
-            InvariantBroken: They name a correct validator.
+            InvariantBroken: They name a correct validator, or a fork leaves a third of the
+                power unproven (docs/adr/0004-lock-rule.md, "Accountability").
         """
         named: dict[BlockHeight, frozenset[int]] = {}
         for height, votes in self.log.items():
-            verdicts = judge_logs(votes, self.electorate)
-            guilty = frozenset(verdict.validator_index for verdict in verdicts)
-            if guilty & self.correct:
+            nodes = self.sets.nodes_at(height)
+            verdicts = judge_logs(votes, self.sets.electorate(height), mixed=self._is_mixed())
+            named[height] = frozenset(nodes[verdict.validator_index] for verdict in verdicts)
+            if named[height] & self.correct:
                 raise InvariantBroken("the correct are never named", f"{height}: {verdicts}")
-            named[height] = guilty
+        for commit_a, commit_b in self.forks:
+            self._check_fork(commit_a, commit_b)
         return named
+
+    def _is_mixed(self) -> bool:
+        return self.keeps_lock != self.correct
+
+    def _check_fork(self, commit_a: Commit, commit_b: Commit) -> None:
+        height = commit_a.height
+        electorate, nodes = self.sets.electorate(height), self.sets.nodes_at(height)
+        votes = self.log[height]
+        proof = attribute_fork(commit_a, commit_b, votes, electorate, mixed=self._is_mixed())
+        guilty = {nodes[place] for place in proof.guilty}
+        if guilty & self.correct:
+            raise InvariantBroken("the correct are never named", f"{height}: {proof}")
+
+        def power_of(places: Iterable[int]) -> int:
+            return sum(electorate.powers[place] for place in places)
+
+        third = electorate.total_power
+        self.counters[f"fork: {proof.kind.value}"] += 1
+        if 3 * power_of(proof.guilty) > third:
+            self.counters["fork: a third named one by one"] += 1
+            return
+        hostile = [place for place in proof.suspects if nodes[place] not in self.correct]
+        is_proven = third < 3 * proof.guilty_power_among_suspects
+        if not is_proven or power_of(hostile) < proof.guilty_power_among_suspects:
+            raise InvariantBroken("a fork proves a third guilty", f"{height}: {proof}")
+        if proof.kind is ForkKind.EQUIVOCATION or not self._is_mixed():
+            raise InvariantBroken("a fork names a third", f"{height}: {proof}")
+        self.counters["fork: a third among the suspects"] += 1

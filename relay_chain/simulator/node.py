@@ -41,8 +41,10 @@ from relay_chain.consensus.messages import (
     Timeouts,
     VoteReceived,
 )
-from relay_chain.consensus.replay import restart
+from relay_chain.consensus.replay import is_behind_key, restart
+from relay_chain.node.wal import WalCorrupted
 from relay_chain.simulator.disk import Disk, StoredBlock
+from relay_chain.simulator.plan import DiskFault
 
 NEVER = -1
 
@@ -121,7 +123,9 @@ class SimNode:
         "_world",
         "address",
         "disk",
+        "disk_fault",
         "effects_until_crash",
+        "follows",
         "incarnation",
         "index",
         "machine",
@@ -138,6 +142,10 @@ class SimNode:
         self.machine: ConsensusState | None = None
         self.incarnation = 0
         self.effects_until_crash = NEVER
+        self.disk_fault = DiskFault.NONE
+        """What the planned crash does to the disk."""
+        self.follows = False
+        """Whether it takes part in its present height without a vote."""
         self.wal_is_behind = False
         """A step was taken that the WAL does not have yet."""
         self.single_ticker = False
@@ -158,7 +166,7 @@ class SimNode:
         """
         assert self.machine is None
         self._finish_last_height()
-        self.machine, effects = self._replay()
+        self.machine, effects = self._recover()
         self._perform_all(effects)
         self.feed(())
 
@@ -166,9 +174,29 @@ class SimNode:
         """Return the machine that a restart would give now."""
         return self._replay()[0]
 
+    def _recover(self) -> tuple[ConsensusState, tuple[Effect, ...]]:
+        """Replay the log; where it lost what it must know, follow without a vote."""
+        try:
+            self.disk.read_wal()
+        except WalCorrupted:
+            self._world.count("corrupt WAL refused")
+            self.disk.move_wal_away()
+        self.follows = False
+        machine, effects = self._replay()
+        if not is_behind_key(machine, self.disk.key.position):
+            return machine, effects
+        self._world.count("WAL behind the key: no vote at this height")
+        self.disk.move_wal_away()
+        self.follows = True
+        return self._replay()
+
     def _replay(self) -> tuple[ConsensusState, tuple[Effect, ...]]:
-        machine = new_machine(self.address, self._timeouts, self._rule)
-        return restart(machine, self._start_height(DurationNs(0)), tuple(self.disk.wal))
+        start = self._start_height(DurationNs(0))
+        return restart(self._new_machine(), start, tuple(self.disk.wal))
+
+    def _new_machine(self) -> ConsensusState:
+        address = None if self.follows else self.address
+        return new_machine(address, self._timeouts, self._rule)
 
     def _finish_last_height(self) -> None:
         """Handshake: apply a block that was saved, and mark its height in the WAL."""
@@ -183,6 +211,7 @@ class SimNode:
         """Stop; only the disk stays."""
         self.machine = None
         self.incarnation += 1
+        self.disk_fault = DiskFault.NONE
         self.effects_until_crash = NEVER
         self._ticking = (0, 0, 0)
         self._own.clear()
@@ -314,6 +343,9 @@ class SimNode:
             raise Crashed
         disk.end_height(decide.height)
         disk.applied = decide.height
+        if self.follows:
+            self.follows = False
+            self.machine = self._new_machine()
         self._own.append(self._start_height(self._timeouts.commit_ns))
 
     def _start_height(self, wait_ns: DurationNs) -> StartHeight:

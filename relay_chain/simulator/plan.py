@@ -1,10 +1,10 @@
-"""What one seed means: the validators, their kinds, and which faults happen when."""
+"""What a run is made of: the validators, their kinds, and which faults happen when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from random import Random
 
+from chainkit.formats.tendermint.types import VoteType
 from chainkit.primitives.types import DurationNs
 from relay_chain.consensus.messages import Timeouts
 
@@ -43,6 +43,14 @@ class Kind(Enum):
     WITHHOLDER = "withholder"
     GARBAGE = "garbage"
     """Proposes invalid blocks and sends votes that are none."""
+    HYDRA = "hydra"
+    """Votes for everything, lets both votes count, and holds its precommits back."""
+    FLATTERER = "flatterer"
+    """Votes towards each correct node as that node just voted; no seed below a third has it."""
+    MIRROR = "mirror"
+    """The same, but one vote a round and type: it forgets locks and never equivocates."""
+    PUPPET = "puppet"
+    """Says what the plan's script says, and is silent otherwise: not drawn by dice."""
 
     @property
     def is_correct(self) -> bool:
@@ -50,7 +58,14 @@ class Kind(Enum):
         return self in {Kind.CORRECT, Kind.COMETBFT, Kind.PAPER}
 
 
-BYZANTINE = (Kind.EQUIVOCATOR, Kind.AMNESIAC, Kind.WITHHOLDER, Kind.GARBAGE)
+class DiskFault(Enum):
+    """What a crash does to the write-ahead log beyond losing what was not synced."""
+
+    NONE = "none"
+    LOST_SYNC = "lost sync"
+    """The disk had confirmed entries that it did not keep."""
+    BIT_FLIP = "bit flip"
+    """One bit of the file is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,7 @@ class Crash:
     node: int
     after_effects: int
     down_ns: int
+    disk: DiskFault = DiskFault.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,11 @@ class Cut:
     """Stop delivery on these (sender, recipient) pairs, and on no others."""
 
     pairs: frozenset[tuple[int, int]]
+
+    @property
+    def is_asymmetric(self) -> bool:
+        """Whether somebody hears a node that does not hear it."""
+        return any((b, a) not in self.pairs for a, b in self.pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +105,22 @@ Fault = Crash | Cut | Quality
 
 
 @dataclass(frozen=True, slots=True)
+class Cue:
+    """When a node votes at height 1, the puppet sends a vote of that type to somebody."""
+
+    round: int
+    type: VoteType
+    node: int
+    """Whose vote of that round and type gives the cue."""
+    block: int
+    """Which of the height's blocks, in the order they were made; -1 for nil."""
+    recipient: int = -1
+    """Who gets the puppet's vote, where it is another than ``node``."""
+    of_round: int = -1
+    """Round of the puppet's vote, where it is an earlier one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides a run, apart from the dice thrown within it."""
 
@@ -97,72 +134,14 @@ class Plan:
     chaos_ns: int = CHAOS_NS
     sides: Mapping[int, int] = field(default_factory=dict)
     """For coordinated equivocators: to which side each validator belongs."""
-
-
-def plan_of_seed(seed: int) -> Plan:
-    """Return the plan of a seed: 4 to 7 validators, Byzantine power below a third."""
-    rng = Random(seed)
-    count = rng.randint(4, 7)
-    powers = (10,) * count
-    if rng.random() < 0.4:
-        # Greatest first, as the set orders them: a node's number is its index.
-        powers = tuple(sorted((rng.randint(5, 20) for _ in range(count)), reverse=True))
-    kinds = _kinds(rng, powers)
-    faults: list[tuple[int, Fault]] = [(0, _quality(rng))]
-    time = 0
-    while (time := time + rng.randint(SECOND // 5, 2 * SECOND)) < CHAOS_NS:
-        faults.append((time, _fault(rng, count)))
-    skew = tuple(rng.randint(-400, 400) * MS for _ in range(count))
-    return Plan(seed, powers, kinds, tuple(faults), skew)
+    changes: tuple[tuple[int, int, int], ...] = ()
+    """(height, node, power): the node's voting power from that height on; 0 is none."""
+    real_signatures: bool = False
+    script: tuple[Cue, ...] = ()
+    """What a puppet does at height 1."""
 
 
 def calm_plan(seed: int, count: int = 4) -> Plan:
     """Return a plan without faults, to measure speed."""
     faults: tuple[tuple[int, Fault], ...] = ((0, Quality()),)
     return Plan(seed, (10,) * count, (Kind.CORRECT,) * count, faults, chaos_ns=0)
-
-
-def _kinds(rng: Random, powers: tuple[int, ...]) -> tuple[Kind, ...]:
-    mixed = rng.random() < 0.6
-    kinds = [Kind.COMETBFT if mixed and rng.random() < 0.5 else Kind.CORRECT for _ in powers]
-    wanted = rng.randint(0, 2)
-    hostile = 0
-    for index in rng.sample(range(len(powers)), wanted):
-        if 3 * (hostile + powers[index]) < sum(powers):
-            hostile += powers[index]
-            kinds[index] = rng.choice(BYZANTINE)
-    return tuple(kinds)
-
-
-def _quality(rng: Random) -> Quality:
-    if rng.random() < 0.2:
-        return Quality()
-    return Quality(
-        drop=rng.choice((0.0, 0.02, 0.1, 0.3)),
-        duplicate=rng.choice((0.0, 0.05, 0.2)),
-        late=rng.choice((0.0, 0.05, 0.2)),
-        delay_ns=rng.choice((5, 20, 80, 200)) * MS,
-    )
-
-
-def _fault(rng: Random, count: int) -> Fault:
-    dice = rng.random()
-    if dice < 0.4:
-        down = rng.randint(10, 3_000) * MS
-        return Crash(rng.randrange(count), rng.randint(0, 12), down)
-    if dice < 0.7:
-        return _cut(rng, count)
-    return _quality(rng)
-
-
-def _cut(rng: Random, count: int) -> Cut:
-    dice = rng.random()
-    if dice < 0.3:
-        return Cut(frozenset())
-    everybody = range(count)
-    group = set(rng.sample(everybody, rng.randint(1, count - 1)))
-    across = [(a, b) for a in everybody for b in everybody if (a in group) != (b in group)]
-    if dice < 0.7:
-        return Cut(frozenset(across))
-    # Asymmetric: the group hears the others, who do not hear it.
-    return Cut(frozenset(pair for pair in across if pair[0] in group))

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from relay_chain.simulator.dice import plan_of_seed
 from relay_chain.simulator.invariants import InvariantBroken
-from relay_chain.simulator.plan import Kind, Plan, Quality, plan_of_seed
+from relay_chain.simulator.plan import Kind, Plan, Quality
 from relay_chain.simulator.world import Simulation
 
 RARE_BRANCHES = (
@@ -23,13 +24,30 @@ RARE_BRANCHES = (
     "restart",
     "replay compared",
     "unsynced WAL entries lost",
+    "synced WAL entries lost",
+    "bit flipped in the WAL",
+    "corrupt WAL refused",
+    "WAL behind the key: no vote at this height",
     "crash before the end-of-height mark",
+    "earlier timeout not scheduled",
     "gossip answered",
+    "message dropped",
+    "message duplicated",
+    "message late",
+    "message lost in a partition",
+    "message lost in an asymmetric partition",
+    "slow clock: vote as late as its block",
+    "decided by a changed set",
+    "decided without a node that left the set",
+    "decided with real signatures",
 )
 """A swarm that never took one of these proved less than it claims.
 
 Not among them: a refusal by the key, since replay leaves it almost nothing to refuse.
 """
+
+MARGIN = 5
+"""How often 200 seeds must take each, so that a change of dice loses none unnoticed."""
 
 TRACE_LINES = 60
 

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from random import Random
 
@@ -16,20 +16,28 @@ from chainkit.formats.tendermint.types import (
     ValidatorSet,
     Vote,
 )
-from chainkit.formats.tendermint.validator_set import (
-    increment_proposer_priority,
-    new_validator,
-    new_validator_set,
-)
-from chainkit.primitives.types import Address, BlockHeight, ChainId, TimestampNs, VotingPower
+from chainkit.primitives.types import Address, BlockHeight, TimestampNs
 from relay_chain.consensus.driver_state import ConsensusState
 from relay_chain.consensus.lock_rule import KEEP_LOCK, LockRule
-from relay_chain.consensus.messages import Decide, Input, PeerId, TimeoutFired, VoteReceived
-from relay_chain.consensus.votes import electorate_of
-from relay_chain.simulator.behaviour import Mail, mail_proposal, mail_vote, proposal_mail
+from relay_chain.consensus.messages import (
+    Decide,
+    Input,
+    PeerId,
+    TimeoutFired,
+    VoteReceived,
+)
+from relay_chain.simulator.behaviour import (
+    Mail,
+    flatter,
+    mail_proposal,
+    mail_vote,
+    on_cue,
+    proposal_mail,
+)
 from relay_chain.simulator.disk import RegressionRefused
 from relay_chain.simulator.gossip import answer
 from relay_chain.simulator.invariants import InvariantBroken, Watcher
+from relay_chain.simulator.keys import CHAIN_ID, Ed25519Keys, Keys, StubKeys
 from relay_chain.simulator.node import Crashed, SimNode
 from relay_chain.simulator.plan import (
     HEALING_BOUND_NS,
@@ -37,16 +45,20 @@ from relay_chain.simulator.plan import (
     MS,
     Crash,
     Cut,
+    DiskFault,
     Kind,
     Plan,
     Quality,
 )
 from relay_chain.simulator.rules import Amnesia, CometBftLock, PaperLock
+from relay_chain.simulator.validators import ValidatorSets
 
 GOSSIP_NS = 250 * MS
 _ANY_INCARNATION = -1
 _FOREVER = 1 << 62
-_UNHELPFUL = (Kind.WITHHOLDER, Kind.AMNESIAC)
+_ANSWERING = frozenset({Kind.FLATTERER, Kind.MIRROR, Kind.PUPPET})
+"""They vote when a correct node does, and never of their own."""
+_UNHELPFUL = _ANSWERING | {Kind.WITHHOLDER, Kind.AMNESIAC}
 """Byzantine validators that answer no question."""
 
 
@@ -88,10 +100,17 @@ def rule_of(kind: Kind) -> LockRule:
             return CometBftLock()
         case Kind.PAPER:
             return PaperLock()
-        case Kind.AMNESIAC | Kind.EQUIVOCATOR:
-            return Amnesia()
         case Kind.CORRECT | Kind.WITHHOLDER | Kind.GARBAGE:
             return KEEP_LOCK
+        case (
+            Kind.AMNESIAC
+            | Kind.EQUIVOCATOR
+            | Kind.HYDRA
+            | Kind.FLATTERER
+            | Kind.MIRROR
+            | Kind.PUPPET
+        ):
+            return Amnesia()
 
 
 class Simulation:
@@ -102,39 +121,36 @@ class Simulation:
         self.now = 0
         self.events = 0
         count = len(plan.powers)
-        validators = [
-            new_validator(bytes([index + 1]) * 32, VotingPower(power))
-            for index, power in enumerate(plan.powers)
-        ]
-        first = new_validator_set(validators)
-        # Nodes are numbered as the set orders them, so a node's number is its index.
-        self._sets: list[ValidatorSet] = [first]
-        self.electorate = electorate_of(first)
+        self._keys: Keys = Ed25519Keys(plan.seed) if plan.real_signatures else StubKeys()
+        self.sets = ValidatorSets(plan, self._keys)
         correct = [index for index in range(count) if plan.kinds[index].is_correct]
         ours = [index for index in correct if plan.kinds[index] is Kind.CORRECT]
         self.watcher = Watcher(
-            self.electorate,
+            self.sets,
             frozenset(correct),
             frozenset(ours),
             tolerates_forks=tolerates_forks,
         )
         self.nodes = [
-            SimNode(index, self.electorate.addresses[index], rule_of(kind), plan.timeouts, self)
-            for index, kind in enumerate(plan.kinds)
+            SimNode(index, validator.address, rule_of(kind), plan.timeouts, self)
+            for index, (kind, validator) in enumerate(
+                zip(plan.kinds, self.sets.members, strict=True)
+            )
         ]
         self._peers = [[peer for peer in range(count) if peer != index] for index in range(count)]
         self._rng = Random(f"run of {plan.seed}")
         self._queue: list[tuple[int, int, int, int, tuple[Input, ...] | Control]] = []
         self._sequence = 0
         self._quality = Quality()
-        self._cut: frozenset[tuple[int, int]] = frozenset()
+        self._cut = Cut(frozenset())
         self._blocks: dict[BlockHeight, list[tuple[BlockId, Block]]] = {}
         self._block_count = 0
         self._gossiped_at: list[tuple[int, int]] = [(0, 0)] * count
         self._healed_at: int | None = None
         self._target = _FOREVER
         self._is_done = False
-        self._sides = dict(plan.sides)
+        self._said: dict[tuple[int, int, int, int], BlockId] = {}
+        self._is_answered = bool(_ANSWERING.intersection(plan.kinds))
         self.trace: list[str] | None = None
         self._digest = sha256(repr(plan).encode())
 
@@ -203,12 +219,20 @@ class Simulation:
             self._crash(node)
 
     def _crash(self, node: SimNode) -> None:
-        before, is_behind = node.machine, node.wal_is_behind
-        lost = node.disk.crash(self._rng)
+        before, is_behind, fault = node.machine, node.wal_is_behind, node.disk_fault
+        synced, is_following = node.disk.synced, node.follows
+        lost = node.disk.crash(self._rng, fault)
         node.die()
         if lost:
             self.count("unsynced WAL entries lost")
+        if node.disk.synced < synced:
+            self.count("synced WAL entries lost")
+        if node.disk.flipped_bit >= 0:
+            self.count("bit flipped in the WAL")
+            return
         if before is None or is_behind or lost or before.height in node.disk.blocks:
+            return
+        if is_following:
             return
         self.count("replay compared")
         if node.replayed() != before:
@@ -221,7 +245,7 @@ class Simulation:
             case Crash():
                 self._plan_crash(control)
             case Cut():
-                self._cut = control.pairs
+                self._cut = control
             case Quality():
                 self._quality = control
             case Restart():
@@ -240,6 +264,7 @@ class Simulation:
         if node.machine is None or self._healed_at is not None:
             return
         self._push(self.now + crash.down_ns, -1, _ANY_INCARNATION, Restart(crash.node))
+        node.disk_fault = crash.disk
         if crash.after_effects == 0:
             self._crash(node)
         else:
@@ -247,10 +272,11 @@ class Simulation:
 
     def _heal(self) -> None:
         self._healed_at = self.now
-        self._cut = frozenset()
+        self._cut = Cut(frozenset())
         self._quality = Quality()
         for node in self.nodes:
             node.effects_until_crash = -1
+            node.disk_fault = DiskFault.NONE
             if node.machine is None:
                 self._boot(node)
         self._target = HEIGHTS_AFTER_HEALING + max(
@@ -276,7 +302,8 @@ class Simulation:
             return
         stored = peer.disk.blocks.get(question.state.height)
         peer_id = PeerId(str(question.peer))
-        missing = answer(question.state, peer.machine, stored, self.electorate, peer_id)
+        electorate = self.sets.electorate(max(question.state.height, BlockHeight(1)))
+        missing = answer(question.state, peer.machine, stored, electorate, peer_id)
         if missing:
             self.count("gossip answered")
             self._post(question.peer, question.asker, missing)
@@ -284,15 +311,22 @@ class Simulation:
     # --- the network --------------------------------------------------------------------
 
     def _post(self, sender: int, recipient: int, payload: tuple[Input, ...] | Question) -> None:
-        if (sender, recipient) in self._cut:
+        if (sender, recipient) in self._cut.pairs:
+            kind = "an asymmetric" if self._cut.is_asymmetric else "a"
+            self.count(f"message lost in {kind} partition")
             return
         dice, quality = self._rng.random, self._quality
         if quality.drop and dice() < quality.drop:
+            self.count("message dropped")
             return
-        copies = 2 if quality.duplicate and dice() < quality.duplicate else 1
+        copies = 1
+        if quality.duplicate and dice() < quality.duplicate:
+            self.count("message duplicated")
+            copies = 2
         for _ in range(copies):
             delay = quality.delay_ns // 4 + int(dice() * quality.delay_ns)
             if quality.late and dice() < quality.late:
+                self.count("message late")
                 delay *= 10
             self._push(self.now + delay, recipient, _ANY_INCARNATION, payload)
 
@@ -311,24 +345,54 @@ class Simulation:
     def sign(self, index: int, message: Vote | Proposal) -> Vote | Proposal | None:
         """Return the message signed with the node's key; None if the key refuses."""
         node = self.nodes[index]
-        skew = self.plan.skew_ns[index] if self.plan.skew_ns else 0
-        candidate = _with_signature(message, node.address, self.now + skew)
+        clock = self._clock(index)
+        if clock < message.timestamp:
+            self.count("slow clock: vote as late as its block")
+        candidate = self._signed(message, node.address, clock)
         if index not in self.watcher.correct:
-            self._saw_signature(index, candidate)
+            if self.plan.kinds[index] not in _ANSWERING:
+                self._saw_signature(index, candidate)
             return candidate
         try:
             signed = node.disk.key.sign(message, candidate)
         except RegressionRefused:
             return None
         self._saw_signature(index, signed)
+        if self._is_answered and isinstance(signed, Vote):
+            self._answer_vote(index, signed)
         return signed
+
+    def _answer_vote(self, index: int, vote: Vote) -> None:
+        """Let the hostile that see everything answer a correct node's vote."""
+        answers = [*flatter(self.plan, self, self._said, index, vote)]
+        if self.plan.script:
+            answers += on_cue(self.plan, self, index, vote)
+        for hostile, recipient, inputs in answers:
+            self._post(hostile, recipient, inputs)
 
     def sign_as(self, index: int, message: Vote | Proposal) -> Vote | Proposal:
         """Return a message signed with a Byzantine validator's own key."""
         assert index not in self.watcher.correct
-        signed = _with_signature(message, self.nodes[index].address, message.timestamp)
+        signed = self._signed(message, self.nodes[index].address, message.timestamp)
         self._saw_signature(index, signed)
         return signed
+
+    def _signed(self, message: Vote | Proposal, address: Address, now: int) -> Vote | Proposal:
+        """Return the message signed now, and not before the time that it asks for."""
+        time = TimestampNs(max(now, message.timestamp))
+        if isinstance(message, Proposal):
+            timed = replace(message, timestamp=time)
+            return replace(timed, signature=self._keys.signature(timed, address))
+        vote = Vote(
+            message.type,
+            message.height,
+            message.round,
+            message.block_id,
+            time,
+            message.validator_address,
+            message.validator_index,
+        )
+        return _with_signature(vote, self._keys.signature(vote, address))
 
     def _saw_signature(self, index: int, signed: Vote | Proposal) -> None:
         state = self.nodes[index].machine
@@ -336,8 +400,8 @@ class Simulation:
         self.watcher.saw_signature(index, signed, state)
 
     def is_signed(self, message: Vote | Proposal, signer: Address) -> bool:
-        """Return whether the signature is the signer's: a stub nobody but ``sign`` makes."""
-        return message.signature == b"signed by " + signer
+        """Return whether the signature is the signer's."""
+        return self._keys.is_signed(message, signer)
 
     def make_block(
         self, index: int, height: BlockHeight, *, is_valid: bool
@@ -346,9 +410,9 @@ class Simulation:
         self._block_count += 1
         digest = sha256(f"{height} {index} {self._block_count}".encode()).digest()
         header = Header(
-            ChainId("simulated"),
+            CHAIN_ID,
             height,
-            TimestampNs(self.now),
+            self._clock(index),
             NIL_BLOCK_ID,
             *(b"",) * 8,
             self.nodes[index].address,
@@ -359,31 +423,33 @@ class Simulation:
         self.watcher.saw_block(block_id, block, is_valid=is_valid)
         return block_id, block
 
+    def address_of(self, index: int) -> Address:
+        """Return a node's validator address."""
+        return self.nodes[index].address
+
     def blocks_at(self, height: BlockHeight) -> tuple[tuple[BlockId, Block], ...]:
         """Return the blocks that anybody made for a height so far."""
         return tuple(self._blocks.get(height, ()))
 
     def send_vote(self, index: int, vote: Vote) -> None:
         """Send a node's own vote to everybody, or what a Byzantine one sends instead."""
-        kind = self.plan.kinds[index]
         if index in self.watcher.correct:
             inputs = (VoteReceived(vote, PeerId(str(index))),)
             for peer in self._peers[index]:
                 self._post(index, peer, inputs)
             return
-        mail = mail_vote(kind, self, self._rng, self._sides, index, self._peers[index], vote)
+        mail = mail_vote(self.plan, self, self._rng, index, self._peers[index], vote)
         self._post_all(index, tuple(mail))
 
     def send_proposal(self, index: int, proposal: Proposal, block: Block) -> None:
         """Send a node's own proposal to everybody, or what a Byzantine one sends instead."""
-        kind = self.plan.kinds[index]
         peers = self._peers[index]
         if index in self.watcher.correct:
             inputs = proposal_mail(index, proposal, block, valid=True)
             for peer in peers:
                 self._post(index, peer, inputs)
             return
-        mail = mail_proposal(kind, self, self._rng, self._sides, index, peers, proposal, block)
+        mail = mail_proposal(self.plan, self, self._rng, index, peers, proposal, block)
         self._post_all(index, tuple(mail))
 
     def schedule(self, index: int, delay_ns: int, timeout: TimeoutFired) -> None:
@@ -398,10 +464,12 @@ class Simulation:
             self._digest.update(line.encode())
 
     def validators_at(self, height: BlockHeight) -> ValidatorSet:
-        """Return the set of a height: the same validators, one turn further each height."""
-        while len(self._sets) < height:
-            self._sets.append(increment_proposer_priority(self._sets[-1], 1))
-        return self._sets[height - 1]
+        """Return the set of a height."""
+        return self.sets.at(height)
+
+    def _clock(self, index: int) -> TimestampNs:
+        skew = self.plan.skew_ns[index] if self.plan.skew_ns else 0
+        return TimestampNs(max(0, self.now + skew))
 
     def count(self, event: str) -> None:
         """Count a rare branch."""
@@ -422,26 +490,14 @@ class Simulation:
         self.trace.append(f"{self.now / MS:10.3f} ms #{sequence} node {target}: {payload}")
 
 
-def _with_signature(message: Vote | Proposal, address: Address, now: int) -> Vote | Proposal:
-    """Return the message signed now, and not before the time that it asks for."""
-    signature = b"signed by " + address
-    time = TimestampNs(max(now, message.timestamp))
-    if isinstance(message, Vote):
-        return Vote(
-            message.type,
-            message.height,
-            message.round,
-            message.block_id,
-            time,
-            message.validator_address,
-            message.validator_index,
-            signature,
-        )
-    return Proposal(
-        message.height,
-        message.round,
-        message.pol_round,
-        message.block_id,
-        time,
+def _with_signature(vote: Vote, signature: bytes) -> Vote:
+    return Vote(
+        vote.type,
+        vote.height,
+        vote.round,
+        vote.block_id,
+        vote.timestamp,
+        vote.validator_address,
+        vote.validator_index,
         signature,
     )

@@ -1,9 +1,15 @@
-"""More than a third hostile: the network forks, and the guilty are named."""
+"""More than a third hostile, or rules that do not fit: the network forks, and why."""
 
+from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from relay_chain.consensus.accountability import ForkKind, classify_fork
+from relay_chain.simulator.forks import run_forks
 from relay_chain.simulator.plan import MS, Cut, Kind, Plan, Quality
+from relay_chain.simulator.scripts import nil_polka_attack
+from relay_chain.simulator.swarm import run_plan
 from relay_chain.simulator.world import Simulation
 
 FOR_GOOD = 60_000 * MS
@@ -36,8 +42,8 @@ def test_a_fork_of_one_round_names_a_third_of_the_power_from_its_commits() -> No
     for fork in of_one_round:
         assert fork.kind is ForkKind.EQUIVOCATION
         assert set(fork.guilty) <= {2, 3}
-        power = sum(simulation.electorate.powers[index] for index in fork.guilty)
-        assert 3 * power >= simulation.electorate.total_power
+        power = sum(simulation.plan.powers[index] for index in fork.guilty)
+        assert 3 * power > sum(simulation.plan.powers)
     named = simulation.watcher.check_accountability()
     assert all(named[a.height] == {2, 3} for a, _ in simulation.watcher.forks)
 
@@ -73,3 +79,43 @@ def test_without_the_second_equivocator_the_same_network_does_not_fork() -> None
     simulation = fork_of(replace(plan, kinds=kinds))
 
     assert simulation.watcher.forks == []
+
+
+def test_every_fork_of_many_proves_a_third_guilty_and_nobody_correct() -> None:
+    """
+    Seeds of networks with just too many hostile: a fork of one round names them from its commits,
+    an amnesia fork from the logs, one by one or, where CometBFT's nodes take part, as a group.
+    """
+    counters: Counter[str] = Counter()
+    for result in run_forks(range(150)):
+        assert result.failure is None, f"seed {result.seed}: {result.failure}"
+        counters.update(result.counters)
+
+    assert counters["fork: equivocation"] >= 10
+    assert counters["fork: amnesia"] >= 50
+    assert counters["fork: a third named one by one"] >= 50
+    assert counters["fork: a third among the suspects"] >= 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_paper_rule_forks_a_network_with_cometbft(seed: int) -> None:
+    """
+    The mutant, run as a network: its nil prevote completes the polka that unlocks CometBFT's
+    nodes after a decision, with one hostile validator of four.
+    """
+    failure = run_plan(nil_polka_attack(seed, Kind.PAPER)).failure
+
+    assert failure is not None
+    assert failure.startswith("agreement | ")
+
+
+@pytest.mark.parametrize("kind", [Kind.CORRECT, Kind.COMETBFT])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_attack_on_our_rule_fails(seed: int, kind: Kind) -> None:
+    """
+    The locked block is prevoted again, so no nil polka forms and nobody unlocks.
+    """
+    result = run_plan(nil_polka_attack(seed, kind))
+
+    assert result.failure is None
+    assert result.counters["locked block prevoted again"]

@@ -10,9 +10,17 @@ import pytest
 
 from relay_chain.consensus.lock_rule import KeepLock
 from relay_chain.simulator import world
-from relay_chain.simulator.plan import Crash, Kind, calm_plan, plan_of_seed
+from relay_chain.simulator.dice import plan_of_seed
+from relay_chain.simulator.plan import Crash, Kind, calm_plan
 from relay_chain.simulator.rules import Amnesia
-from relay_chain.simulator.swarm import RARE_BRANCHES, explain, run_plan, run_seeds, shrink
+from relay_chain.simulator.swarm import (
+    MARGIN,
+    RARE_BRANCHES,
+    explain,
+    run_plan,
+    run_seeds,
+    shrink,
+)
 
 SEEDS = 200
 
@@ -20,7 +28,7 @@ SEEDS = 200
 def test_fixed_seeds_keep_every_invariant_and_take_every_rare_branch() -> None:
     """
     Agreement, validity, no equivocation by the correct, locks kept, replay equal, nobody correct
-    named, progress after healing; and no branch that the claim rests on was never taken.
+    named, progress after healing; and no branch that the claim rests on was taken by chance.
     """
     counters: Counter[str] = Counter()
     for result in run_seeds(range(SEEDS)):
@@ -28,7 +36,7 @@ def test_fixed_seeds_keep_every_invariant_and_take_every_rare_branch() -> None:
             pytest.fail(explain(result.seed))
         counters.update(result.counters)
 
-    assert [name for name in RARE_BRANCHES if not counters[name]] == []
+    assert [name for name in RARE_BRANCHES if counters[name] < MARGIN] == []
 
 
 def test_a_seed_gives_the_same_run_whatever_the_hash_seed() -> None:

@@ -6,7 +6,13 @@ import pytest
 
 from chainkit.formats.tendermint.types import ABSENT_SIG, NIL_BLOCK_ID, VoteType
 from chainkit.primitives.types import Round
-from relay_chain.consensus.accountability import Crime, ForkKind, classify_fork, judge_logs
+from relay_chain.consensus.accountability import (
+    Crime,
+    ForkKind,
+    attribute_fork,
+    classify_fork,
+    judge_logs,
+)
 from relay_chain.consensus.votes import add_vote, new_round_votes, to_commit
 from tests.unit.consensus_worlds import ELECTORATE, A, B, vote
 
@@ -110,3 +116,66 @@ def test_two_votes_are_named() -> None:
 
     assert crimes(votes) == {(3, Crime.EQUIVOCATION)}
     assert crimes(votes[:1] * 2) == set()
+
+
+def amnesia(voters_of_b):
+    """Votes of a fork: 0, 1 and 2 decide A in round 0, the given ones B in round 1."""
+    return [
+        *polka(A, 0, (0, 1, 2)),
+        *(vote(index, PRECOMMIT, A, 0) for index in (0, 1, 2)),
+        *polka(B, 1, voters_of_b),
+        *(vote(index, PRECOMMIT, B, 1) for index in voters_of_b),
+    ]
+
+
+def test_an_amnesia_fork_names_who_left_the_decision() -> None:
+    """
+    Without a vote to spare nobody of them can be a latecomer, by either rule.
+    """
+    votes = amnesia((1, 2, 3))
+    for mixed in (False, True):
+        proof = attribute_fork(
+            commit_of((0, 1, 2), A), commit_of((1, 2, 3), B, 1), votes, ELECTORATE, mixed=mixed
+        )
+
+        assert proof.kind is ForkKind.AMNESIA
+        assert proof.guilty == (1, 2)
+        assert proof.suspects == (1, 2)
+
+
+def test_with_votes_to_spare_cometbft_nodes_leave_a_group_of_suspects() -> None:
+    """
+    All four made the polka: one of the three may have come after it, so two of them are guilty
+    whoever they are. Among nodes of our rule none has that excuse.
+    """
+    commits = (commit_of((0, 1, 2), A), commit_of((1, 2, 3), B, 1))
+    votes = amnesia((0, 1, 2, 3))
+    mixed = attribute_fork(*commits, votes, ELECTORATE)
+    ours = attribute_fork(*commits, votes, ELECTORATE, mixed=False)
+
+    assert mixed.guilty == ()
+    assert mixed.suspects == (0, 1, 2)
+    assert mixed.guilty_power_among_suspects == 3 * 10 - (4 * 10 - ELECTORATE.quorum)
+    assert 3 * mixed.guilty_power_among_suspects > ELECTORATE.total_power
+    assert ours.guilty == (0, 1, 2)
+
+
+def test_a_commit_that_no_polka_founds_names_its_signers() -> None:
+    """
+    A precommit needs a polka of its round, so all who signed without one are guilty.
+    """
+    votes = [*amnesia(()), *(vote(index, PRECOMMIT, B, 1) for index in (1, 2, 3))]
+    proof = attribute_fork(commit_of((0, 1, 2), A), commit_of((1, 2, 3), B, 1), votes, ELECTORATE)
+
+    assert proof.guilty == (1, 2, 3)
+    assert proof.suspects == ()
+
+
+def test_one_round_needs_no_logs() -> None:
+    """
+    The commits prove it.
+    """
+    proof = attribute_fork(commit_of((0, 1, 2), A), commit_of((1, 2, 3), B), (), ELECTORATE)
+
+    assert proof.kind is ForkKind.EQUIVOCATION
+    assert proof.guilty == (1, 2)
