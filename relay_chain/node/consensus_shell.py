@@ -23,7 +23,7 @@ from chainkit.formats.tendermint.types import BlockId, Part, Proposal, Vote, Vot
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.limits import MAX_BLOCK_SIZE_BYTES
 from chainkit.primitives.types import Address, BlockHeight, ChainId, DurationNs, Round, TimestampNs
-from chainkit.sigverify.ed25519 import verify
+from chainkit.sigverify.ed25519 import verify, verify_remembered
 from relay_chain.consensus.driver_state import new_machine, proposer_at, validators_for
 from relay_chain.consensus.machine import step
 from relay_chain.consensus.messages import (
@@ -267,7 +267,7 @@ class ConsensusShell:
         if validator.address != vote.validator_address:
             return False
         message = vote_sign_bytes(self._executor.chain_id, vote)
-        if verify(validator.public_key, message, vote.signature):
+        if verify_remembered(validator.public_key, message, vote.signature):
             return True
         _log.warning("vote.signature_refused", height=vote.height, index=vote.validator_index)
         return False
