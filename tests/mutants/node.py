@@ -17,4 +17,18 @@ MUTANTS = [
         "                if False:\n",
         "tests/unit/test_node_consensus_shell.py::test_what_led_to_a_signature_is_on_disk_before_it",
     ),
+    Mutant(
+        "any-commit-after-a-verified-one",
+        "relay_chain/consensus/execution.py",
+        "    elif last_commit != verified:\n",
+        "    elif verified is None:\n",
+        "tests/unit/test_consensus_execution.py::test_a_commit_that_was_verified_is_not_verified_again",
+    ),
+    Mutant(
+        "pruning-below-what-power-loss-takes",
+        "relay_chain/node/executor.py",
+        "max(keep, STATE_SYNC_BLOCKS)",
+        "keep",
+        "tests/unit/test_node_executor.py::test_few_kept_blocks_still_suffice_after_power_loss",
+    ),
 ]

@@ -14,6 +14,7 @@ from relay_chain.consensus import execution
 from relay_chain.node import executor
 from relay_chain.node.block_store import BlockStore
 from relay_chain.node.kvstore import KeyValueApplication
+from relay_chain.node.limits import PRUNE_EVERY_BLOCKS, STATE_SYNC_BLOCKS
 from tests.node_in_memory import MemoryNode, make_executor
 
 
@@ -43,6 +44,32 @@ async def test_blocks_that_the_application_lost_are_executed_again(tmp_path: Pat
     assert info.last_block_height == again.state.last_block_height >= 20
     assert info.last_block_app_hash == again.state.app_hash
     assert again.application.query("", b"late", height=0, prove=False).value == b"2"
+
+
+async def test_few_kept_blocks_still_suffice_after_power_loss(tmp_path: Path) -> None:
+    """
+    With one block kept by the settings, the blocks that power loss may take from the
+    application are there all the same, at the very moments when others are pruned.
+    """
+    node = MemoryNode(tmp_path, keep_blocks=1)
+    lost = STATE_SYNC_BLOCKS - 1
+    losses = (PRUNE_EVERY_BLOCKS + 1, PRUNE_EVERY_BLOCKS + STATE_SYNC_BLOCKS)
+    disks: dict[int, tuple[MemoryDatabase, MemoryDatabase]] = {}
+
+    def keep(_: object) -> None:
+        height = node.executor.state.last_block_height
+        if height not in disks and {height, height + lost} & {*losses}:
+            disks[height] = deepcopy((node.chain, node.state))
+
+    node.executor.bus.listen(keep)
+    async with node.running():
+        await node.reach(losses[-1] + 1)
+    for height in losses:
+        again = make_executor(disks[height][0], disks[height - lost][1], keep_blocks=1)
+
+        assert again.application.info().last_block_height == height
+        assert again.application.info().last_block_app_hash == again.state.app_hash
+    assert again.blocks.base() == losses[-1] - lost
 
 
 @pytest.fixture
