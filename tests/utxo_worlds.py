@@ -22,6 +22,7 @@ class UtxoWorld:
     """One node's chain with a miner's key."""
 
     def __init__(self, *, light_clients=(), applications=(), miner=1, database=None):
+        self.parts = {"light_clients": light_clients, "applications": applications}
         self.database = database or MemoryDatabase()
 
         def machine(database):
