@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +16,28 @@ CRASH_AT, CRASH_LIST, CRASH_POINTS = (
     "ISTHMUS_CRASH_LIST",
     "ISTHMUS_CRASH_POINTS",
 )
-LIFE_TIMEOUT_S = 90.0
+LIFE_TIMEOUT_S = 180.0
 """Within which a process that came back must reach its point; a validator proposes every fourth
-block, and a life takes seconds."""
+block, and a life takes seconds on a machine that does nothing else."""
 SAY_EVERY = 5
 """Lives between two lines of progress."""
 
-_PROPOSED = "consensus.privval.propose.saved"
+Pause = Callable[[str], Awaitable[None]]
+"""Called while the process is down, with the point of its next life."""
+
+_SYNCED = "sync.state_store.saved"
 _HEIGHT_ENDED = "consensus.state_store.saved"
+WHOLE = {
+    _SYNCED,
+    "consensus.privval.propose.saved",
+    "consensus.privval.prevote.saved",
+    "consensus.privval.precommit.saved",
+    "consensus.wal.own_proposal.synced",
+    "consensus.wal.own_prevote.synced",
+    "consensus.wal.own_precommit.synced",
+    "consensus.wal.end_height.synced",
+}
+"""Points without which a recording of a validator is not whole: one of each thing that it does."""
 
 
 class DiedElsewhere(OperationFailed):
@@ -46,19 +60,30 @@ class Points:
 
 
 def whole_round(reached: list[str]) -> bool:
-    """Return whether a validator's recording has a whole height in which it proposed."""
-    if _PROPOSED not in reached:
+    """Return whether a validator's recording has one of each thing, up to the end of a height."""
+    if not set(reached) >= WHOLE:
         return False
-    return _HEIGHT_ENDED in reached[reached.index(_PROPOSED) :]
+    last = max(reached.index(name) for name in WHOLE)
+    return _HEIGHT_ENDED in reached[last:]
+
+
+async def no_pause(_: str) -> None:
+    """Start the next life at once."""
 
 
 async def record(
-    net: Network, name: str, is_whole: Callable[[list[str]], bool], reason: str
+    net: Network,
+    name: str,
+    is_whole: Callable[[list[str]], bool],
+    reason: str,
+    *,
+    pause: Pause = no_pause,
 ) -> list[str]:
     """Restart a process so that it lists its points; return them when the list is whole."""
     listed = net.home / f"{name}.points"
     listed.touch()
     await net.devnet.stop(name)
+    await pause(_SYNCED)
     await net.devnet.start(name, environment={CRASH_LIST: str(listed)})
 
     async def look() -> list[str] | None:
@@ -78,7 +103,7 @@ def distinct(net: Network, name: str, reached: list[str]) -> Points:
     return Points(names, file)
 
 
-async def die_at_each(net: Network, name: str, points: Points) -> None:
+async def die_at_each(net: Network, name: str, points: Points, *, pause: Pause = no_pause) -> None:
     """Start a process once for each point and let it kill itself there; it is down afterwards.
 
     Each life begins from what the one before left, and must get as far as its own point.
@@ -89,6 +114,7 @@ async def die_at_each(net: Network, name: str, points: Points) -> None:
     """
     began = time.monotonic()
     for index, point in enumerate(points.names):
+        await pause(point)
         reached = await _life(net, name, points, index)
         if reached[-1] != point:
             raise DiedElsewhere(name=name, point=point, code=-9, reached=reached[-1])

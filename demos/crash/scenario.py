@@ -14,7 +14,15 @@ import msgspec
 
 from chainkit.primitives.errors import OperationFailed
 from demos.crash.counting import PacketEvent, Tally, events_of, tally
-from demos.crash.lives import Points, die_at_each, distinct, record, whole_round
+from demos.crash.lives import (
+    Pause,
+    Points,
+    die_at_each,
+    distinct,
+    no_pause,
+    record,
+    whole_round,
+)
 from demos.crash.supply import holdings
 from demos.crash.traffic import END, HUB, ORIGIN, Traffic, flowing
 from demos.crash.validators import ChainCheck, blocks_of, compare, has_voted
@@ -26,6 +34,8 @@ from isthmus.homes import NodePlace
 RELAYER = "relayer"
 STILL_BLOCKS = 8
 """Blocks of zone-a during which the hub, with two of four validators, must stand still."""
+MISSED_BLOCKS = 2
+"""Blocks that a validator misses before a life in which it must fetch one."""
 ON_BLOCKS = 3
 """Blocks that the hub must make after the validators came back."""
 
@@ -151,7 +161,8 @@ async def kill_and_count(net: Network) -> Report:
 
 async def kill_at_each_point(net: Network, victim: NodePlace) -> dict[str, Points]:
     """Record the points of a validator and of the relayer, then kill both at each of theirs."""
-    reached = await record(net, victim.name, whole_round, "until it has proposed")
+    pause = until_blocks_are_missed(net, victim)
+    reached = await record(net, victim.name, whole_round, "until it has proposed", pause=pause)
     validator = distinct(net, victim.name, reached)
     await net.devnet.start(victim.name, may_end=False)
     relayer = distinct(net, RELAYER, await record_relayer(net))
@@ -161,16 +172,33 @@ async def kill_at_each_point(net: Network, victim: NodePlace) -> dict[str, Point
         "relayer; both die at each of theirs while transfers go on"
     )
     async with asyncio.TaskGroup() as group:
-        group.create_task(kill_and_bring_back(net, victim.name, validator))
-        group.create_task(kill_and_bring_back(net, RELAYER, relayer))
+        group.create_task(kill_and_bring_back(net, victim.name, validator, pause))
+        group.create_task(kill_and_bring_back(net, RELAYER, relayer, no_pause))
     await wait_for_vote(net, victim)
     return {"validator": validator, "relayer": relayer}
 
 
-async def kill_and_bring_back(net: Network, name: str, points: Points) -> None:
+async def kill_and_bring_back(net: Network, name: str, points: Points, pause: Pause) -> None:
     """Let a process die at each of its points, then start it for good."""
-    await die_at_each(net, name, points)
+    await die_at_each(net, name, points, pause=pause)
     await net.devnet.start(name)
+
+
+def until_blocks_are_missed(net: Network, node: NodePlace) -> Pause:
+    """Return a pause that gives a validator blocks to fetch, where it is to die fetching."""
+    witness = next(each for each in reversed(net.chain(HUB).nodes) if each is not node)
+
+    async def pause(point: str) -> None:
+        if not point.startswith("sync."):
+            return
+        goal = (await net.reader.node_status(witness)).height + MISSED_BLOCKS
+
+        async def look() -> bool | None:
+            return (await net.reader.node_status(witness)).height >= goal or None
+
+        await net.wait_until(f"waiting for height {goal} on {HUB}, which {node.name} misses", look)
+
+    return pause
 
 
 async def record_relayer(net: Network) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from demos.crash.counting import SUCCESS, events_of, tally
-from demos.crash.lives import whole_round
+from demos.crash.lives import WHOLE, whole_round
 from demos.crash.scenario import Report
 from demos.crash.supply import Holdings
 from demos.crash.validators import NO_EVIDENCE, BlockOf, compare
@@ -111,12 +111,14 @@ def test_a_lost_or_different_block_and_evidence_are_found():
     assert compare([guilty, guilty], 3).with_evidence == 1
 
 
-def test_a_recording_is_whole_with_a_height_in_which_it_proposed():
-    """The list has the points of proposing, and what follows them in the height."""
-    proposed, ended = "consensus.privval.propose.saved", "consensus.state_store.saved"
+def test_a_recording_is_whole_with_one_of_each_thing_that_a_validator_does():
+    """The list has the points of fetching, proposing and both votes, to the end of a height."""
+    ended, every = "consensus.state_store.saved", sorted(WHOLE)
     assert not whole_round([])
-    assert not whole_round([ended, proposed])
-    assert whole_round([ended, proposed, "consensus.block_store.saved", ended])
+    assert not whole_round([ended, *every])
+    assert whole_round([*every, "consensus.block_store.saved", ended])
+    for missing in WHOLE:
+        assert not whole_round([name for name in every if name != missing] + [ended])
 
 
 GOOD = Report(
