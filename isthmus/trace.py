@@ -88,32 +88,28 @@ async def trace(users: Mapping[str, ChainUser], source: str, key: PacketKey) -> 
 
 async def _trace(users: Mapping[str, ChainUser], source: str, key: PacketKey, depth: int) -> Hop:
     link = await _link_of(users, source, key)
-    sender, receiver = users[source], users[link.other_chain]
     goes_to = (str(link.other[0]), str(link.other[1]))
-    sent = await sender.packet_events(PacketStep.SENT, key, goes_to)
+    sent = await users[source].packet_events(PacketStep.SENT, key, goes_to)
     if not sent or sent[0].packet is None:
         raise PacketNotFound(f"{source} sent no packet {key}")
     packet = sent[0].packet
     steps = [Step(source, event) for event in sent]
-    for step in (PacketStep.RECEIVED, PacketStep.ANSWERED):
-        found = await receiver.packet_events(step, key, goes_to)
-        steps += (Step(link.other_chain, event) for event in found)
-    for step in (PacketStep.ACKNOWLEDGED, PacketStep.TIMED_OUT):
-        found = await sender.packet_events(step, key, goes_to)
-        steps += (Step(source, event) for event in found)
-    acknowledgement = next(
-        (each.event.acknowledgement for each in steps if each.event.step is PacketStep.ANSWERED),
-        b"",
-    )
-    caused = [
-        child
-        for each in steps
-        if each.event.step is PacketStep.RECEIVED
-        for child in each.event.caused
-    ]
+
+    async def look(chain: str, step: PacketStep) -> tuple[PacketEvent, ...]:
+        found = tuple(await users[chain].packet_events(step, key, goes_to))
+        steps.extend(Step(chain, event) for event in found)
+        return found
+
+    received = await look(link.other_chain, PacketStep.RECEIVED)
+    caused = [child for event in received for child in event.caused]
+    # Before the answer is asked for: it is written with the answer to what was sent on.
     forwarded = tuple(
         [await _trace(users, link.other_chain, child, depth - 1) for child in caused if depth > 1]
     )
+    answered = await look(link.other_chain, PacketStep.ANSWERED)
+    acknowledgement = answered[0].acknowledgement if answered else b""
+    for step in (PacketStep.ACKNOWLEDGED, PacketStep.TIMED_OUT):
+        await look(source, step)
     state = _state_of({each.event.step for each in steps}, acknowledgement)
     waits_for = await _waits_for(users, link, packet, state, forwarded)
     return Hop(

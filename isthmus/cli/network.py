@@ -51,6 +51,7 @@ def prepare_network(home: Path, spec: Path | None) -> NetPlace:
 @click.command(
     cls=Command,
     example="isthmus up\nisthmus up --spec net.toml --home /tmp/net --detach",
+    verifies=True,
 )
 @click.option("--spec", type=click.Path(path_type=Path), help="net.toml; the default network else.")
 @home_option
@@ -96,16 +97,18 @@ async def wait_for_blocks(place: NetPlace, reader: NetReader, output: Output, ne
         NotReady: It took too long; the reason names the chain and its height.
         ChildEnded: A process ended.
     """
-    for chain in place.chains:
-        for _ in range(2):
-            highest = max(status.height for status in await reader.chain_status(chain))
+    targets = [READY_HEIGHT] * len(place.chains)
+    for _ in range(2):
+        for chain, target in zip(place.chains, targets, strict=True):
             await reader.wait_for_height(
                 chain,
-                max(READY_HEIGHT, highest + 1),
+                target,
                 report=output.progress,
                 check=net.check,
                 timeout_s=READY_TIMEOUT_S,
             )
+        seen = [await reader.chain_status(chain) for chain in place.chains]
+        targets = [max(node.height for node in nodes) + 1 for nodes in seen]
 
 
 async def wait_for_channels(home: Path, spec: NetSpec, output: Output, net: Devnet) -> None:

@@ -60,9 +60,8 @@ class NotDelivered(OperationFailed):
         # The last hop's own words are the reason; those before only pass a code on.
         words = [each.error for each in hop.hops() if each.error]
         reason = f" ({words[-1]})" if words else ""
-        super().__init__(
-            f"packet {hop.key} from {hop.source} was {hop.state.value}{reason}: refunded"
-        )
+        ended = "timed out" if hop.state is PacketState.TIMED_OUT else "was refused"
+        super().__init__(f"packet {hop.key} from {hop.source} {ended}{reason}: refunded")
         self.hop = hop
 
 

@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import shlex
 import stat
+from pathlib import Path
 
 import click
 import pytest
@@ -23,6 +26,7 @@ from isthmus.routes import all_links
 from parachains.sdk.relaying import HostedClient
 from tests.fake_chain import _CHAINS, FakeUser, Net, install
 
+ROOT = Path(__file__).parents[2]
 WORDS = "abandon " * 11 + "about"
 PUBLISHED = "cosmos19rl4cm2hmr8afy4kldpxz3fka4jguq0auqdal4"
 """The address of those words in every Cosmos wallet."""
@@ -66,6 +70,35 @@ def test_every_command_shows_an_example_and_takes_json() -> None:
             assert lines[0].startswith(f"  {program} "), path
             if program == "isthmus" and not isinstance(command, click.Group):
                 assert "--json" in text or command.hidden, path
+
+
+def typed_in_documents() -> list[tuple[str, str]]:
+    """Return every command line that a document shows, with the document's name."""
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [
+        (document.name, line)
+        for document in documents
+        for line in re.findall(
+            r"^ *\$ (isthmusd? .+)$", document.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
+
+
+@pytest.mark.parametrize(("document", "line"), typed_in_documents())
+def test_a_command_in_a_document_is_one_that_can_be_typed(document, line) -> None:
+    """
+    Names, arguments and options of every example are those of the program.
+    """
+    program, *words = shlex.split(line)
+    command: click.Command = {"isthmus": cli, "isthmusd": node_cli}[program]
+    while isinstance(command, click.Group) and words and words[0] != "--help":
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
+            break
+        command, words = found, words[1:]
+    if "--help" in words:
+        return
+    command.make_context(program, words, resilient_parsing=False)
 
 
 # --- keys -------------------------------------------------------------------------------

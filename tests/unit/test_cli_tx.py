@@ -293,7 +293,7 @@ def test_a_followed_transfer_ends_when_it_is_delivered(net) -> None:
             [("hub", PacketStep.ANSWERED, ERROR), ("zone-a", PacketStep.ACKNOWLEDGED, b"")],
             "was refused (ABCI code: 5",
         ),
-        ([("zone-a", PacketStep.TIMED_OUT, b"")], "was timed_out: refunded"),
+        ([("zone-a", PacketStep.TIMED_OUT, b"")], "timed out: refunded"),
     ],
 )
 def test_a_followed_transfer_that_comes_back_is_exit_code_1(net, steps, said) -> None:
