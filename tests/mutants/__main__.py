@@ -1,39 +1,34 @@
 """Run every mutant: ``python -m tests.mutants [NAME ...]``.
 
 Each is applied to a copy of the checkout, so that the working tree is never changed. First the
-test must pass on the unchanged copy, then it must fail on the mutated one.
+test must pass on the unchanged copy, then it must fail on the mutated one. There is a copy for
+each processor, and the mutants of one test stay together, since its first run serves them all.
 """
 
-import importlib
 import os
-import pkgutil
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
-import tests.mutants
+from tests.mutants.catalogue import all_mutants
 from tests.mutants.support import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", "build", "*_cache", ".hypothesis", "__pycache__"
+    ".git", ".venv", "build", "*_cache", ".hypothesis", "__pycache__", "node_modules"
 )
+_PRINTING = threading.Lock()
 
 
-def all_mutants() -> list[Mutant]:
-    found = []
-    for module in pkgutil.iter_modules(tests.mutants.__path__):
-        if module.name not in {"support", "__main__"}:
-            found += importlib.import_module(f"tests.mutants.{module.name}").MUTANTS
-    names = [mutant.name for mutant in found]
-    assert len(names) == len(set(names)), "two mutants share a name"
-    return found
-
-
-def run_test(copy: Path, mutant: Mutant) -> tuple[bool, str]:
-    """Whether the test passed in ``copy``, and the end of what it printed."""
+def run_test(copy: Path, mutant: Mutant) -> str:
+    """Return ``passed``, ``failed``, or why the test could not run in ``copy``."""
     environment = os.environ | {
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -42,51 +37,77 @@ def run_test(copy: Path, mutant: Mutant) -> tuple[bool, str]:
             "ISTHMUS_VECTORS", str(ROOT.parent / "shared" / "vectors")
         ),
     }
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", mutant.test]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", mutant.test],
-            cwd=copy, env=environment, capture_output=True, text=True, timeout=mutant.timeout_s, check=False,
+            command, cwd=copy, env=environment, capture_output=True, text=True,
+            timeout=mutant.timeout_s, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return False, "timed out"
+        return "failed"
     if done.returncode not in {0, 1}:
-        raise SystemExit(
-            f"{mutant.name}: the test did not run\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-        )
-    return done.returncode == 0, done.stdout[-800:]
+        return f"pytest says {done.returncode}: {(done.stdout + done.stderr)[-800:]}"
+    return "passed" if done.returncode == 0 else "failed"
+
+
+def try_mutant(copy: Path, mutant: Mutant) -> str:
+    """Return ``killed`` or ``SURVIVED``, or why neither can be said."""
+    file = copy / mutant.file
+    text = file.read_text()
+    if text.count(mutant.old) != 1:
+        return f"its text stands {text.count(mutant.old)} times in {mutant.file}"
+    file.write_text(text.replace(mutant.old, mutant.new))
+    try:
+        outcome = run_test(copy, mutant)
+    finally:
+        file.write_text(text)
+    return {"failed": "killed", "passed": "SURVIVED"}.get(outcome, outcome)
+
+
+def run_group(copies: "SimpleQueue[Path]", mutants: Sequence[Mutant]) -> list[str]:
+    """Run the mutants of one test; return those that are not killed."""
+    copy = copies.get()
+    alive = []
+    try:
+        clean = run_test(copy, mutants[0])
+        for mutant in mutants:
+            begun = time.monotonic()
+            outcome = try_mutant(copy, mutant) if clean == "passed" else f"unchanged: {clean}"
+            with _PRINTING:
+                seconds = time.monotonic() - begun
+                print(f"{outcome:8}  {mutant.name}  by {mutant.test}  {seconds:.0f} s", flush=True)
+            if outcome != "killed":
+                alive.append(mutant.name)
+    finally:
+        copies.put(copy)
+    return alive
 
 
 def main() -> int:
+    """Run all or the named ones; return 1 where one is not killed."""
     wanted = set(sys.argv[1:])
     mutants = [m for m in all_mutants() if not wanted or m.name in wanted]
-    survived = []
-    clean: dict[str, bool] = {}
+    unknown = wanted - {mutant.name for mutant in mutants}
+    if unknown:
+        print(f"no such mutant: {', '.join(sorted(unknown))}")
+        return 1
+    groups: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        groups.setdefault(mutant.test, []).append(mutant)
+    workers = min(os.cpu_count() or 1, len(groups))
     with tempfile.TemporaryDirectory(prefix="isthmus-mutants-") as folder:
-        copy = Path(folder) / "checkout"
-        shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
-        for mutant in mutants:
-            if mutant.test not in clean:
-                clean[mutant.test], tail = run_test(copy, mutant)
-                if not clean[mutant.test]:
-                    print(f"{mutant.name}: {mutant.test} fails without a mutant\n{tail}")
-                    return 1
-            file = copy / mutant.file
-            text = file.read_text()
-            if text.count(mutant.old) != 1:
-                print(
-                    f"{mutant.name}: its text stands {text.count(mutant.old)} times in {mutant.file}"
-                )
-                return 1
-            file.write_text(text.replace(mutant.old, mutant.new))
-            passed, _ = run_test(copy, mutant)
-            file.write_text(text)
-            print(
-                f"{'SURVIVED' if passed else 'killed'}  {mutant.name}  by {mutant.test}", flush=True
-            )
-            if passed:
-                survived.append(mutant.name)
-    print(f"{len(mutants) - len(survived)} killed, {len(survived)} survived")
-    return 1 if survived else 0
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for number in range(workers):
+            copy = Path(folder) / f"checkout{number}"
+            shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
+            copies.put(copy)
+        with ThreadPoolExecutor(workers) as pool:
+            results = list(pool.map(lambda group: run_group(copies, group), groups.values()))
+    alive = [name for result in results for name in result]
+    print(f"{len(mutants) - len(alive)} of {len(mutants)} killed")
+    if alive:
+        print(f"not killed: {', '.join(alive)}")
+    return 1 if alive else 0
 
 
 if __name__ == "__main__":

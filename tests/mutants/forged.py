@@ -20,8 +20,8 @@ MUTANTS = [
     Mutant(
         "forged: a signature is not looked at",
         _COMMIT,
-        "        if not is_valid:\n",
-        "        if False:\n",
+        "    if all(verdicts):\n",
+        "    if True:\n",
         f"{_FORGED}[signature_forged]",
     ),
     Mutant(

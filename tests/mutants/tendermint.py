@@ -104,8 +104,8 @@ MUTANTS = [
     Mutant(
         "block-last-commit",
         "relay_chain/consensus/execution.py",
-        "    else:\n        verify_commit(\n",
-        "    elif False:\n        verify_commit(\n",
+        "    elif last_commit != verified:\n",
+        "    elif False:\n",
         f"{_BLOCKS}::test_a_last_commit_of_too_few",
     ),
     Mutant(
