@@ -187,7 +187,7 @@ def _verify(
     if info.mode != SIGN_MODE_DIRECT:
         raise NotSupported(f"sign mode {info.mode}; only SIGN_MODE_DIRECT is")
     document = sign_bytes(tx.body_bytes, tx.auth_info_bytes, ctx.chain_id, account.number)
-    if not secp256k1.verify(account.public_key, sha256(document), signature):
+    if not secp256k1.verify_remembered(account.public_key, sha256(document), signature):
         raise Unauthorized(
             f"signature verification failed; please verify account number ({account.number}), "
             f"sequence ({account.sequence}) and chain-id ({ctx.chain_id})"

@@ -31,9 +31,10 @@ class VerifiedSignatures:
         return len(self._seen)
 
     def __contains__(self, item: tuple[bytes, bytes, bytes]) -> bool:
-        if item not in self._seen:
+        try:
+            self._seen.move_to_end(item)
+        except KeyError:
             return False
-        self._seen.move_to_end(item)
         return True
 
     def add(self, item: tuple[bytes, bytes, bytes]) -> None:
@@ -46,12 +47,7 @@ class VerifiedSignatures:
 
     def unknown(self, items: tuple[tuple[bytes, bytes, bytes], ...]) -> list[bool]:
         """Return for each item whether it still has to be verified."""
-        seen, touch = self._seen, self._seen.move_to_end
-        answers = [item not in seen for item in items]
-        for item, is_unknown in zip(items, answers, strict=True):
-            if not is_unknown:
-                touch(item)
-        return answers
+        return [item not in self for item in items]
 
     def clear(self) -> None:
         """Forget everything."""

@@ -20,7 +20,7 @@ class Demo(Protocol):
         ...
 
 
-@click.command(cls=Command, example="isthmus demo\nisthmus demo transfer --json")
+@click.command(cls=Command, example="isthmus demo\nisthmus demo transfer --json", verifies=True)
 @click.argument("name", required=False)
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Keep files here.")
 @json_option

@@ -71,6 +71,7 @@ def init(moniker: str, home: Path, chain_id: str, app: str) -> None:
     cls=Command,
     example="isthmusd start --home /tmp/node\n"
     "isthmusd start --home /tmp/node --mqtt-url mqtt://127.0.0.1:1883",
+    verifies=True,
 )
 @_HOME
 @click.option(

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from chainkit.primitives.errors import OperationFailed, RuleBroken
+from chainkit.sigverify.engines import notice
 from relayer.config import WrongSetting
 
 DEFAULT_HOME = Path.home() / ".isthmus" / "net"
@@ -60,11 +61,15 @@ class Command(click.Command):
 
     Args:
         example: Lines that a person can type.
+        verifies: Whether it verifies signatures: it says so where that will be slow.
     """
 
-    def __init__(self, *args: object, example: str, **attributes: object) -> None:
+    def __init__(
+        self, *args: object, example: str, verifies: bool = False, **attributes: object
+    ) -> None:
         super().__init__(*args, **attributes)  # type: ignore[arg-type]
         self.example = example
+        self.verifies = verifies
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example below the options."""
@@ -74,6 +79,9 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> object:
         """Run it; an expected error becomes one line."""
         try:
+            slow = notice() if self.verifies else None
+            if slow is not None:
+                click.echo(slow, err=True)
             return super().invoke(ctx)
         except (RuleBroken, OperationFailed, WrongSetting, OSError) as error:
             raise self._failed(ctx, str(error)) from error

@@ -17,7 +17,7 @@ MUTANTS = [
     Mutant(
         "signature is not verified",
         "chainkit/runtime/ante.py",
-        "if not secp256k1.verify(account.public_key, sha256(document), signature):",
+        "if not secp256k1.verify_remembered(account.public_key, sha256(document), signature):",
         "if not signature:",
         APPLICATION,
     ),

@@ -100,3 +100,28 @@ def test_the_second_form_of_an_account_signature():
 def test_what_is_no_account_signature(key, digest, signature):
     """Wrong sizes, a key off the curve, and zero or oversized numbers are invalid, not an error."""
     assert not secp256k1.verify(key, digest, signature)
+
+
+def test_account_signatures_in_threads_and_from_memory(monkeypatch):
+    """Verdicts are in order on any number of threads, and a bad one is never remembered."""
+    items = []
+    for index in range(150):
+        digest = hashlib.sha256(b"%d" % index).digest()
+        signature = secp256k1.sign(PRIVATE, digest)
+        items.append((ACCOUNT, bytes(32) if index % 50 == 7 else digest, signature))
+    secp256k1.VERIFIED.clear()
+    for threads in ("1", "2"):
+        monkeypatch.setenv("ISTHMUS_SIGVERIFY_THREADS", threads)
+        assert secp256k1.verify_items(tuple(items)) == tuple(k % 50 != 7 for k in range(150))
+
+    assert len(secp256k1.VERIFIED) == 147
+    assert secp256k1.verify_items(()) == ()
+
+
+def test_a_checked_transaction_is_not_verified_again_in_its_block(monkeypatch):
+    """The second time is a look-up; another digest under the same signature is not."""
+    signature = secp256k1.sign(PRIVATE, DIGEST)
+    assert secp256k1.verify_remembered(ACCOUNT, DIGEST, signature)
+    monkeypatch.setattr(secp256k1, "verify", lambda *_: False)
+    assert secp256k1.verify_remembered(ACCOUNT, DIGEST, signature)
+    assert not secp256k1.verify_remembered(ACCOUNT, bytes(32), signature)

@@ -301,3 +301,18 @@ def test_arguments_that_are_no_bytes():
             ed25519.verify(*item)
         with pytest.raises(TypeError, match="expected bytes"):
             ed25519.BatchVerifier().add(*item)
+
+
+@pytest.mark.parametrize("engine", ["python", "portable"])
+def test_commands_that_verify_say_when_it_is_slow(engine):
+    """One line on stderr with the plain engine, and none with a compiled one."""
+    if engine not in TESTED:
+        pytest.skip(f"the engine {engine} was not built here")
+    done = subprocess.run(
+        [sys.executable, "-c", "from isthmus.cli.main import main; main()", "demo"],
+        env={"PATH": "", engines.ENGINE_VARIABLE: engine},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (engines.SLOW_NOTICE in done.stderr.splitlines()) == (engine == "python")
