@@ -17,7 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("chainkit", "ibc", "light_clients", "relay_chain", "parachains", "relayer", "isthmus")
 _NAME = re.compile(r"^(decode|parse)_\w+$|^[a-z]\w*_from_json$")
 
-FIXED: dict[str, object] = {"prefix": "isthmus", "what": "field", "max_bytes": 65_536, "offset": 0}
+FIXED: dict[str, object] = {
+    "prefix": "isthmus",
+    "what": "field",
+    "max_bytes": 65_536,
+    "offset": 0,
+    "magic": b"\xfa\xbf\xb5\xda",
+}
 """What the other parameters are given, by name."""
 
 KINDS = {

@@ -6,7 +6,8 @@ import re
 from chainkit.primitives.errors import MalformedMessage
 from ibc.limits import MAX_JSON_DEPTH
 
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\[\]{}]', re.DOTALL)
+"""A string, be it without its end, or a bracket: no part of a text is looked at twice."""
 _ESCAPES = {
     '"': '\\"',
     "\\": "\\\\",

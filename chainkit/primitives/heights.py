@@ -8,7 +8,7 @@ from chainkit.primitives.limits import UINT64_MAX
 from chainkit.primitives.types import ChainId
 
 _HEIGHT = re.compile(r"(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})", re.ASCII)
-_REVISION = re.compile(r".*[^\n-]-([1-9]\d*)", re.ASCII)
+_REVISION = re.compile(r".*[^\n-]-([1-9]\d{0,19})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)

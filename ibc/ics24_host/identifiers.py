@@ -100,7 +100,8 @@ def parse_client_sequence(text: str) -> tuple[str, int]:
     """
     if text == LOCALHOST:
         return text, 0
-    match = _CLIENT_FORMAT.fullmatch(text)
+    # The length first: the pattern takes the square of it.
+    match = _CLIENT_FORMAT.fullmatch(text) if len(text) <= _MAX_LENGTH else None
     if match is None or int(match[2]) > UINT64_MAX:
         raise InvalidIdentifier(f"{text[:140]!r} is not {{client type}}-N")
     return match[1], int(match[2])

@@ -14,6 +14,15 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """A light block of the largest validator set is a few MiB."""
 
 
+_NO_ANSWER = (
+    aiohttp.ClientError,
+    TimeoutError,
+    OSError,
+    msgspec.DecodeError,
+    RecursionError,  # JSON nested deeper than the decoder goes
+)
+
+
 class RpcFailed(OperationFailed):
     """The node answered with an error."""
 
@@ -68,7 +77,7 @@ class HttpRpcTransport:
         for url in self._urls:
             try:
                 answer = await self._post(url, method, params)
-            except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
+            except _NO_ANSWER as error:
                 reason = f"{type(error).__name__}: {error}"[:200]
                 continue
             if isinstance(answer, dict) and "error" in answer:

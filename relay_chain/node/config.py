@@ -249,7 +249,7 @@ def parse_config(toml: str) -> NodeConfig:
     """
     try:
         values = tomllib.loads(toml)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise BadSetting(path="config.toml", expected=f"TOML ({error})") from error
     top = _Section("", values)
     config = NodeConfig(

@@ -5,6 +5,7 @@ import pytest
 from chainkit.commitments.errors import InvalidProof
 from chainkit.commitments.proof_operators import parse_key_path
 from chainkit.primitives.errors import MalformedMessage
+from chainkit.primitives.heights import chain_revision
 from chainkit.wire.proto.cosmos.bank.v1beta1.query_pb2 import QueryBalanceRequest
 from ibc.ics03_connection.codec import decode_connection
 from ibc.ics04_channel.types import ChannelState
@@ -17,6 +18,7 @@ from relay_chain.node.config import BadSetting, parse_config
 from relay_chain.node.event_query import BadQuery, parse_query
 from relay_chain.node.genesis import genesis_from_json
 from relay_chain.node.p2p.node_key import decode_node_key
+from relay_chain.node.rpc.evidence_forms import evidence_from_json
 from relay_chain.node.rpc.parameters import BadRequest, Parameters
 from relay_chain.node.wal_codec import decode_entry
 
@@ -68,10 +70,36 @@ def test_files_nested_too_deep_are_refused_by_name(tmp_path):
         read_toml(tmp_path / "app.toml")
 
 
+def test_files_with_a_number_of_thousands_of_digits_are_refused_by_name(tmp_path):
+    """The interpreter refuses to convert it, with an error that is not the parser's."""
+    toml = f"a = {'9' * 5_000}"
+    with pytest.raises(BadSpec):
+        parse_spec(toml)
+    with pytest.raises(BadSetting):
+        parse_config(toml)
+    (tmp_path / "app.toml").write_text(toml)
+    with pytest.raises(DamagedFile):
+        read_toml(tmp_path / "app.toml")
+
+
+def test_a_chain_id_of_thousands_of_digits_has_no_revision():
+    """A client's state can name such a chain, and the interpreter would not convert it."""
+    assert chain_revision("a-" + "9" * 5_000) == 0
+    assert chain_revision("a-18446744073709551615") == 2**64 - 1
+    assert chain_revision("a-18446744073709551616") == 0
+
+
 def test_half_of_a_pair_in_a_genesis_is_refused():
     """JSON files can carry it wherever a text is expected."""
     with pytest.raises(MalformedMessage):
         genesis_from_json({"chain_id": SURROGATE})
+
+
+def test_half_of_a_pair_in_a_name_of_evidence_is_refused():
+    """protobuf's own table of names ends in a SystemError for it."""
+    value = {"type": "tendermint/DuplicateVoteEvidence", "value": {SURROGATE: 1}}
+    with pytest.raises(MalformedMessage):
+        evidence_from_json(value)
 
 
 def test_a_node_key_beyond_ascii_is_refused_by_name():

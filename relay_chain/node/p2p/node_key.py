@@ -58,7 +58,7 @@ def decode_node_key(data: bytes) -> NodeKey:
     try:
         file = msgspec.json.decode(data, type=_NodeKeyFile)
         raw = base64.b64decode(file.priv_key.value, validate=True)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise MalformedMessage("not a node key file") from error
     if file.priv_key.type != _TYPE or len(raw) != 2 * _SEED_BYTES:
         raise MalformedMessage("node key is no ed25519 key")

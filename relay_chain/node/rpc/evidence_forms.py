@@ -80,6 +80,8 @@ def _fill(message: Message, value: object, *, what: str) -> None:
     given: Mapping[str, object] = mapping(value, what=what)
     known = message.DESCRIPTOR.fields_by_name
     for key, content in given.items():
+        # protobuf's maps of names break at half of a surrogate pair.
+        key = text(key, what=f"a name in {what}")  # noqa: PLW2901 - checked, not changed
         name = _OTHER_NAMES.get(key, _UPPER.sub("_", key).lower())
         where = f"{what}.{key}"[-200:]
         if name not in known:
