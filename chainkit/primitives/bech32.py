@@ -15,14 +15,22 @@ BECH32M = 0x2BC830A3
 _CHECKSUM_LENGTH = 6
 
 
+def _reduction(top: int) -> int:
+    """Return what the five bits that leave at the top add to the checksum."""
+    total = 0
+    for bit, generator in enumerate(_GENERATOR):
+        if top >> bit & 1:
+            total ^= generator
+    return total
+
+
+_REDUCTIONS = tuple(_reduction(top) for top in range(32))
+
+
 def _polymod(values: list[int]) -> int:
     checksum = 1
     for value in values:
-        top = checksum >> 25
-        checksum = (checksum & 0x1FFFFFF) << 5 ^ value
-        for bit in range(5):
-            if top >> bit & 1:
-                checksum ^= _GENERATOR[bit]
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ value ^ _REDUCTIONS[checksum >> 25]
     return checksum
 
 

@@ -1,5 +1,7 @@
 """Account addresses as texts of one chain: bech32 under its prefix."""
 
+from functools import lru_cache
+
 from chainkit.primitives.bech32 import decode_bech32, encode_bech32
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.hashing import sha256
@@ -10,11 +12,17 @@ ADDRESS_BYTES = (20, 32)
 """Of a key; of a module's sub-account (ADR-028), as escrows and interchain accounts have."""
 
 
+CACHED_ADDRESSES = 4_096
+"""Addresses whose other form is remembered: a block names the same validators each time."""
+
+
+@lru_cache(CACHED_ADDRESSES)
 def format_address(prefix: str, address: Address) -> str:
     """Return the text of an address under a chain's prefix, e.g. ``cosmos``."""
     return encode_bech32(prefix, address)
 
 
+@lru_cache(CACHED_ADDRESSES)
 def parse_address(prefix: str, text: str) -> Address:
     """Return the address that ``text`` names on the chain with ``prefix``.
 
