@@ -31,7 +31,7 @@ GAS_LIMIT = 5_000_000
 FEE = 2_000
 """Base units; something, so that "all but the fee" is put to the test."""
 
-NO_OP = "done before, nothing to do"
+NO_OP = "no-op: nothing changes"
 """How a packet message that changes nothing is called; ibc-go answers it with NOOP."""
 
 
