@@ -17,12 +17,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-import msgspec
-
-from chainkit.primitives.errors import OperationFailed
+from chainkit.primitives.errors import MalformedMessage, OperationFailed
 from isthmus.adapters.rpc_client import HttpRpcTransport
 from isthmus.discovery import find_chain_kind
 from isthmus.homes import ChainPlace, NetPlace, NodePlace
+from isthmus.ports import ChainKind
 from isthmus.processes import PROCESSES_FILE, running_processes, write_processes
 
 Report = Callable[[str], None]
@@ -205,11 +204,14 @@ class NetReader:
         self._place = place
         self._stack = AsyncExitStack()
         self._transports: dict[str, HttpRpcTransport] = {}
+        self._kinds: dict[str, ChainKind] = {}
 
     async def __aenter__(self) -> Self:
         """Open a session to each node."""
         for chain in self._place.chains:
+            kind = find_chain_kind(chain.kind)
             for node in chain.nodes:
+                self._kinds[node.name] = kind
                 transport = HttpRpcTransport([node.rpc_url])
                 self._transports[node.name] = await self._stack.enter_async_context(transport)
         return self
@@ -223,16 +225,13 @@ class NetReader:
         return await self._transports[node.name].call(method, params)
 
     async def node_status(self, node: NodePlace) -> NodeStatus:
-        """Return what a node says of itself."""
+        """Return what a node says of itself; height -1 where it does not answer."""
         try:
-            status = await self.call(node, "status", {})
-            net = await self.call(node, "net_info", {})
-            answer = msgspec.convert(status, _Status)
-            peers = msgspec.convert(net, _NetInfo, strict=False)
-        except (OperationFailed, msgspec.ValidationError):
+            kind, transport = self._kinds[node.name], self._transports[node.name]
+            health = await kind.node_health(transport)
+        except (OperationFailed, MalformedMessage):
             return NodeStatus(node.name, -1, 0, is_catching_up=True)
-        info = answer.sync_info
-        return NodeStatus(node.name, int(info.latest_block_height), peers.n_peers, info.catching_up)
+        return NodeStatus(node.name, health.height, health.peers, health.is_catching_up)
 
     async def chain_status(self, chain: ChainPlace) -> tuple[NodeStatus, ...]:
         """Return what each node of a chain says, in order."""
@@ -267,19 +266,6 @@ class NetReader:
             if time.monotonic() > deadline:
                 raise NotReady(reason=reason, timeout_s=timeout_s)
             await asyncio.sleep(POLL_S)
-
-
-class _SyncInfo(msgspec.Struct):
-    latest_block_height: str
-    catching_up: bool
-
-
-class _Status(msgspec.Struct):
-    sync_info: _SyncInfo
-
-
-class _NetInfo(msgspec.Struct):
-    n_peers: int
 
 
 def stop_running(home: Path) -> None:

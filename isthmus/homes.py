@@ -19,7 +19,7 @@ from isthmus.accounts import Account, derive_account
 from isthmus.config import ChainSpec, NetSpec, PathEndSpec
 from isthmus.discovery import find_chain_kind, ibc_application_names, light_client_names
 from isthmus.errors import DamagedFile, NoNetwork
-from parachains.sdk.kinds import ChainPlan, WrittenNode
+from parachains.sdk.kinds import MAX_PORTS_PER_NODE, ChainPlan, WrittenNode
 from relay_chain.node.files import write_durably
 
 LOOPBACK = "127.0.0.1"
@@ -124,7 +124,7 @@ def write_network(
     if (home / NET_FILE).exists():
         raise FileExistsError(f"{home} has a network already")
     accounts = derive_accounts(spec)
-    ports = iter(free_ports(2 * total + 1))
+    ports = iter(free_ports(MAX_PORTS_PER_NODE * total + 1))
     broker_port = next(ports)
     secrets = iter(seeds)
     chains = []

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ibc.ics02_client.port import AnyValue
 from isthmus.adapters.rpc_client import HttpRpcTransport
-from parachains.sdk.kinds import ChainPlan, NodeCommand, Ports, WrittenNode
+from parachains.sdk.kinds import ChainPlan, NodeCommand, NodeHealth, Ports, WrittenNode
 from parachains.sdk.users import (
     ChainAccess,
     Intent,
@@ -100,6 +100,15 @@ class ChainKind(Protocol):
 
     def node_command(self, home: Path) -> NodeCommand:
         """Return the module and arguments that start the node of a home."""
+        ...
+
+    async def node_health(self, transport: HttpRpcTransport) -> NodeHealth:
+        """Return what the one node behind ``transport`` says of itself.
+
+        Raises:
+            OperationFailed: It does not answer.
+            MalformedMessage: It answers in another form.
+        """
         ...
 
     def client(self, access: ChainAccess, transport: HttpRpcTransport) -> ChainClient:

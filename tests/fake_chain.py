@@ -23,7 +23,7 @@ from ibc.ics04_channel.types import (
 )
 from isthmus.accounts import derive_account
 from isthmus.homes import AccountPlace, ChainPlace, NetPlace, NodePlace
-from parachains.sdk.kinds import WrittenNode
+from parachains.sdk.kinds import NodeHealth, WrittenNode
 from parachains.sdk.relaying import (
     ChainStatus,
     ClientInfo,
@@ -148,6 +148,10 @@ class FakeKind:
 
     def node_command(self, home):
         return ("tests.fake_chain", str(home))
+
+    async def node_health(self, transport):
+        await transport.call("health", {})
+        return NodeHealth(7, 1, is_catching_up=False)
 
     def client(self, access, transport):
         return _CHAINS[access.chain_id]

@@ -63,8 +63,19 @@ class WrittenNode:
     rpc_port: int
 
 
+@dataclass(frozen=True, slots=True)
+class NodeHealth:
+    """What one node says of itself."""
+
+    height: int
+    peers: int
+    is_catching_up: bool
+
+
+MAX_PORTS_PER_NODE = 4
+
 Ports = Iterator[int]
-"""Free TCP ports, each given once."""
+"""Free TCP ports, each given once, at most ``MAX_PORTS_PER_NODE`` for each node."""
 
 NodeCommand = tuple[str, ...]
 """A Python module and its arguments: how a node's process is started."""

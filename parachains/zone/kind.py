@@ -6,7 +6,14 @@ from pathlib import Path
 
 from chainkit.commitments.database import KeyValueDatabase
 from chainkit.runtime.application import Application, Settings
-from parachains.sdk.kinds import ChainPlan, NodeCommand, NodeParts, Ports, WrittenNode
+from parachains.sdk.kinds import (
+    ChainPlan,
+    NodeCommand,
+    NodeHealth,
+    NodeParts,
+    Ports,
+    WrittenNode,
+)
 from parachains.sdk.users import ChainAccess, QueryForm
 from parachains.zone.accounts import Key
 from parachains.zone.app import zone_application
@@ -14,7 +21,9 @@ from parachains.zone.client import ZoneClient, ZoneConfig
 from parachains.zone.homes import GenesisOperator, StakingGenesis, write_tendermint_chain
 from parachains.zone.queries import CORE_QUERIES, ZoneQuery, query_forms
 from parachains.zone.rpc import RpcTransport
+from parachains.zone.rpc_forms import field
 from parachains.zone.user import ZoneUser
+from relay_chain.node.json_forms import integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,21 @@ class TendermintKind:
     def node_command(self, home: Path) -> NodeCommand:
         """Return how the node of a home is started."""
         return ("isthmus.cli.node", "start", "--home", str(home))
+
+    async def node_health(self, transport: RpcTransport) -> NodeHealth:
+        """Return what the one node behind ``transport`` says of itself.
+
+        Raises:
+            OperationFailed: It does not answer.
+            MalformedMessage: It answers in another form.
+        """
+        info = field(await transport.call("status", {}), "sync_info")
+        peers = field(await transport.call("net_info", {}), "n_peers")
+        return NodeHealth(
+            height=integer(field(info, "latest_block_height"), what="latest_block_height"),
+            peers=integer(peers, what="n_peers"),
+            is_catching_up=field(info, "catching_up") is not False,
+        )
 
     def client(self, access: ChainAccess, transport: RpcTransport) -> ZoneClient:
         """Return what a relayer needs of the chain."""
