@@ -10,6 +10,7 @@ Spec: protobuf encoding; cosmos/gogoproto options ``nullable`` and ``stdtime``; 
 ADR-027, "Deterministic Protobuf Serialization".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -33,6 +34,7 @@ from chainkit.primitives.varint import encode_uvarint
 from chainkit.wire.proto.gogoproto import gogo_pb2
 
 M = TypeVar("M", bound=Message)
+V = TypeVar("V")
 
 _GO_ZERO_SECONDS = GO_ZERO_TIME_NS // NS_PER_SECOND
 
@@ -169,6 +171,27 @@ def decode_known(cls: type[M], data: bytes, *, max_bytes: int) -> M:
     if message.ByteSize() != size:
         raise MalformedMessage(f"{cls.DESCRIPTOR.full_name} has fields that are not known here")
     return message
+
+
+def codec_of(
+    cls: type[M], to_proto: Callable[[V], M], from_proto: Callable[[M], V], max_bytes: int
+) -> tuple[Callable[[V], bytes], Callable[[bytes], V]]:
+    """Return how a value is encoded, and how it is decoded strictly.
+
+    Args:
+        cls: The message that is its protobuf form.
+        to_proto: Makes the form of a value.
+        from_proto: Makes the value of a form, or raises ``MalformedMessage``.
+        max_bytes: The longest encoding that is looked at.
+    """
+
+    def encode_value(value: V) -> bytes:
+        return encode(to_proto(value))
+
+    def decode_value(data: bytes) -> V:
+        return from_proto(decode_strict(cls, data, max_bytes=max_bytes))
+
+    return encode_value, decode_value
 
 
 def type_url(message: Message | type[Message]) -> str:

@@ -34,7 +34,7 @@ from chainkit.primitives.hashing import sha256
 from chainkit.primitives.types import BlockHeight, Hash32, VotingPower
 from chainkit.primitives.varint import encode_zigzag
 from chainkit.wire.codec import (
-    decode_strict,
+    codec_of,
     encode,
     timestamp_from_proto,
     timestamp_to_proto,
@@ -133,16 +133,9 @@ def evidence_from_proto(pb: evidence_pb2.Evidence) -> Evidence:
     raise MalformedMessage("evidence is not recognized")
 
 
-def encode_evidence(evidence: Evidence) -> bytes:
-    """Return the encoding of ``tendermint.types.Evidence``."""
-    return encode(evidence_to_proto(evidence))
-
-
-def decode_evidence(data: bytes) -> Evidence:
-    """Return the evidence that the bytes encode, or raise ``MalformedMessage``."""
-    return evidence_from_proto(
-        decode_strict(evidence_pb2.Evidence, data, max_bytes=limits.MAX_ENCODED_EVIDENCE_BYTES)
-    )
+encode_evidence, decode_evidence = codec_of(
+    evidence_pb2.Evidence, evidence_to_proto, evidence_from_proto, limits.MAX_ENCODED_EVIDENCE_BYTES
+)
 
 
 def evidence_bytes(evidence: Evidence) -> bytes:
@@ -209,16 +202,9 @@ def block_from_proto(pb: block_pb2.Block) -> Block:
     )
 
 
-def encode_block(block: Block) -> bytes:
-    """Return the encoding of ``tendermint.types.Block``: what is cut into parts."""
-    return encode(block_to_proto(block))
-
-
-def decode_block(data: bytes) -> Block:
-    """Return the block that the bytes encode, or raise ``MalformedMessage``."""
-    return block_from_proto(
-        decode_strict(block_pb2.Block, data, max_bytes=limits.MAX_ENCODED_BLOCK_BYTES)
-    )
+encode_block, decode_block = codec_of(
+    block_pb2.Block, block_to_proto, block_from_proto, limits.MAX_ENCODED_BLOCK_BYTES
+)
 
 
 def block_id_of(block: Block) -> BlockId:

@@ -1,8 +1,9 @@
 """Protobuf forms of CometBFT's values: the only module here that sees message classes.
 
 ``*_from_proto`` and ``decode_*`` check that the bytes are a value, not that the value
-keeps CometBFT's rules: that is ``validate_basic``'s. Decoding is strict: the bytes are
-exactly those that ``encode_*`` would give.
+keeps CometBFT's rules: that is ``validate_basic``'s. ``encode_*`` returns the encoding of a
+value; ``decode_*`` the value of bytes, or raises ``MalformedMessage``. Decoding is strict:
+the bytes are exactly those that ``encode_*`` would give (docs/adr/0005-strict-formats.md).
 Blocks and evidence are in ``block_codec``.
 
 Spec:
@@ -30,7 +31,7 @@ from chainkit.formats.tendermint.types import (
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.types import Address, BlockHeight, ChainId, DurationNs, Round, VotingPower
 from chainkit.wire.codec import (
-    decode_strict,
+    codec_of,
     duration_from_proto,
     duration_to_proto,
     encode,
@@ -119,16 +120,9 @@ def vote_from_proto(pb: types_pb2.Vote) -> Vote:
     )
 
 
-def encode_vote(vote: Vote) -> bytes:
-    """Return the encoding of ``tendermint.types.Vote``."""
-    return encode(vote_to_proto(vote))
-
-
-def decode_vote(data: bytes) -> Vote:
-    """Return the vote that the bytes encode, or raise ``MalformedMessage``."""
-    return vote_from_proto(
-        decode_strict(types_pb2.Vote, data, max_bytes=limits.MAX_ENCODED_VOTE_BYTES)
-    )
+encode_vote, decode_vote = codec_of(
+    types_pb2.Vote, vote_to_proto, vote_from_proto, limits.MAX_ENCODED_VOTE_BYTES
+)
 
 
 def proposal_to_proto(proposal: Proposal) -> types_pb2.Proposal:
@@ -162,16 +156,9 @@ def proposal_from_proto(pb: types_pb2.Proposal) -> Proposal:
     )
 
 
-def encode_proposal(proposal: Proposal) -> bytes:
-    """Return the encoding of ``tendermint.types.Proposal``."""
-    return encode(proposal_to_proto(proposal))
-
-
-def decode_proposal(data: bytes) -> Proposal:
-    """Return the proposal that the bytes encode, or raise ``MalformedMessage``."""
-    return proposal_from_proto(
-        decode_strict(types_pb2.Proposal, data, max_bytes=limits.MAX_ENCODED_PROPOSAL_BYTES)
-    )
+encode_proposal, decode_proposal = codec_of(
+    types_pb2.Proposal, proposal_to_proto, proposal_from_proto, limits.MAX_ENCODED_PROPOSAL_BYTES
+)
 
 
 def commit_sig_to_proto(signature: CommitSig) -> types_pb2.CommitSig:
@@ -220,16 +207,9 @@ def commit_from_proto(pb: types_pb2.Commit) -> Commit:
     )
 
 
-def encode_commit(commit: Commit) -> bytes:
-    """Return the encoding of ``tendermint.types.Commit``."""
-    return encode(commit_to_proto(commit))
-
-
-def decode_commit(data: bytes) -> Commit:
-    """Return the commit that the bytes encode, or raise ``MalformedMessage``."""
-    return commit_from_proto(
-        decode_strict(types_pb2.Commit, data, max_bytes=limits.MAX_ENCODED_COMMIT_BYTES)
-    )
+encode_commit, decode_commit = codec_of(
+    types_pb2.Commit, commit_to_proto, commit_from_proto, limits.MAX_ENCODED_COMMIT_BYTES
+)
 
 
 def header_to_proto(header: Header) -> types_pb2.Header:
@@ -273,16 +253,9 @@ def header_from_proto(pb: types_pb2.Header) -> Header:
     )
 
 
-def encode_header(header: Header) -> bytes:
-    """Return the encoding of ``tendermint.types.Header``."""
-    return encode(header_to_proto(header))
-
-
-def decode_header(data: bytes) -> Header:
-    """Return the header that the bytes encode, or raise ``MalformedMessage``."""
-    return header_from_proto(
-        decode_strict(types_pb2.Header, data, max_bytes=limits.MAX_ENCODED_HEADER_BYTES)
-    )
+encode_header, decode_header = codec_of(
+    types_pb2.Header, header_to_proto, header_from_proto, limits.MAX_ENCODED_HEADER_BYTES
+)
 
 
 def signed_header_to_proto(signed_header: SignedHeader) -> types_pb2.SignedHeader:
@@ -304,16 +277,12 @@ def signed_header_from_proto(pb: types_pb2.SignedHeader) -> SignedHeader:
     return SignedHeader(header_from_proto(pb.header), commit_from_proto(pb.commit))
 
 
-def encode_signed_header(signed_header: SignedHeader) -> bytes:
-    """Return the encoding of ``tendermint.types.SignedHeader``."""
-    return encode(signed_header_to_proto(signed_header))
-
-
-def decode_signed_header(data: bytes) -> SignedHeader:
-    """Return the signed header that the bytes encode, or raise ``MalformedMessage``."""
-    return signed_header_from_proto(
-        decode_strict(types_pb2.SignedHeader, data, max_bytes=limits.MAX_ENCODED_LIGHT_BLOCK_BYTES)
-    )
+encode_signed_header, decode_signed_header = codec_of(
+    types_pb2.SignedHeader,
+    signed_header_to_proto,
+    signed_header_from_proto,
+    limits.MAX_ENCODED_LIGHT_BLOCK_BYTES,
+)
 
 
 def validator_to_proto(validator: Validator) -> validator_pb2.Validator:
@@ -363,18 +332,12 @@ def validator_set_from_proto(pb: validator_pb2.ValidatorSet) -> ValidatorSet:
     )
 
 
-def encode_validator_set(validator_set: ValidatorSet) -> bytes:
-    """Return the encoding of ``tendermint.types.ValidatorSet``."""
-    return encode(validator_set_to_proto(validator_set))
-
-
-def decode_validator_set(data: bytes) -> ValidatorSet:
-    """Return the validator set that the bytes encode, or raise ``MalformedMessage``."""
-    return validator_set_from_proto(
-        decode_strict(
-            validator_pb2.ValidatorSet, data, max_bytes=limits.MAX_ENCODED_VALIDATOR_SET_BYTES
-        )
-    )
+encode_validator_set, decode_validator_set = codec_of(
+    validator_pb2.ValidatorSet,
+    validator_set_to_proto,
+    validator_set_from_proto,
+    limits.MAX_ENCODED_VALIDATOR_SET_BYTES,
+)
 
 
 def light_block_to_proto(block: LightBlock) -> types_pb2.LightBlock:
@@ -398,16 +361,12 @@ def light_block_from_proto(pb: types_pb2.LightBlock) -> LightBlock:
     )
 
 
-def encode_light_block(block: LightBlock) -> bytes:
-    """Return the encoding of ``tendermint.types.LightBlock``."""
-    return encode(light_block_to_proto(block))
-
-
-def decode_light_block(data: bytes) -> LightBlock:
-    """Return the light block that the bytes encode, or raise ``MalformedMessage``."""
-    return light_block_from_proto(
-        decode_strict(types_pb2.LightBlock, data, max_bytes=limits.MAX_ENCODED_LIGHT_BLOCK_BYTES)
-    )
+encode_light_block, decode_light_block = codec_of(
+    types_pb2.LightBlock,
+    light_block_to_proto,
+    light_block_from_proto,
+    limits.MAX_ENCODED_LIGHT_BLOCK_BYTES,
+)
 
 
 def part_to_proto(part: Part) -> types_pb2.Part:
@@ -430,16 +389,9 @@ def part_from_proto(pb: types_pb2.Part) -> Part:
     return Part(pb.index, pb.bytes, proof.total, proof.index, proof.leaf_hash, tuple(proof.aunts))
 
 
-def encode_part(part: Part) -> bytes:
-    """Return the encoding of ``tendermint.types.Part``."""
-    return encode(part_to_proto(part))
-
-
-def decode_part(data: bytes) -> Part:
-    """Return the part that the bytes encode, or raise ``MalformedMessage``."""
-    return part_from_proto(
-        decode_strict(types_pb2.Part, data, max_bytes=limits.MAX_ENCODED_PART_BYTES)
-    )
+encode_part, decode_part = codec_of(
+    types_pb2.Part, part_to_proto, part_from_proto, limits.MAX_ENCODED_PART_BYTES
+)
 
 
 def consensus_params_to_proto(params: ConsensusParams) -> params_pb2.ConsensusParams:
@@ -475,13 +427,9 @@ def consensus_params_from_proto(pb: params_pb2.ConsensusParams) -> ConsensusPara
     )
 
 
-def encode_consensus_params(params: ConsensusParams) -> bytes:
-    """Return the encoding of ``tendermint.types.ConsensusParams``."""
-    return encode(consensus_params_to_proto(params))
-
-
-def decode_consensus_params(data: bytes) -> ConsensusParams:
-    """Return the parameters that the bytes encode, or raise ``MalformedMessage``."""
-    return consensus_params_from_proto(
-        decode_strict(params_pb2.ConsensusParams, data, max_bytes=limits.MAX_ENCODED_PARAMS_BYTES)
-    )
+encode_consensus_params, decode_consensus_params = codec_of(
+    params_pb2.ConsensusParams,
+    consensus_params_to_proto,
+    consensus_params_from_proto,
+    limits.MAX_ENCODED_PARAMS_BYTES,
+)
