@@ -170,9 +170,16 @@ class Reader:
             if until is not None:
                 last = min(last, until[name])
             while self._next[name] <= last:
-                self.watch.add(self._block(node, self._next[name]))
+                self.watch.add(self._read_block(node, self._next[name]))
                 self._next[name] += 1
         return until is not None and all(self._next[name] > until[name] for name in self._nodes)
+
+    def _read_block(self, node: Node, height: int) -> Block:
+        try:
+            return self._block(node, height)
+        except (KeyError, ValueError, TypeError) as error:
+            where = f"block {height} of {node.source.name}"
+            raise ReadFailed(f"{where} is not of its form: {error!r}") from error
 
     def _block(self, node: Node, height: int) -> Block:
         name = node.source.name
@@ -239,8 +246,8 @@ def main() -> int:
         told.append(json.loads(line)["until"] if line.strip() else {})
 
     threading.Thread(target=listen, daemon=True).start()
-    reader = Reader(sources)
     try:
+        reader = Reader(sources)
         while True:
             until = told[0] if told else None
             if until == {} or reader.read(until):
