@@ -11,7 +11,7 @@ SEEDS ?= 10000
 MINUTES ?= 60
 SECONDS ?= 3
 
-.PHONY: help demo test lint type docs e2e clients interop sim soak fuzz mutants proto ci format clean
+.PHONY: help demo test lint type docs e2e clients interop sim soak fuzz bench mutants proto ci format clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -55,6 +55,9 @@ sim: $(STAMP) ## the simulator over SEEDS seeds
 
 soak: $(STAMP) ## a transfer every second for MINUTES; memory must not grow
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
+bench: $(STAMP) ## every measurement; writes docs/measurements/benchmarks.md
+	$(BIN)/python -m benchmarks --document docs/measurements/benchmarks.md
 
 fuzz: $(STAMP) ## broken bytes for every decoder, SECONDS for each
 	$(BIN)/python -m fuzz --seconds $(SECONDS)

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from google.protobuf.message import Message
+
 from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.types import ChainId, Denom
 from chainkit.runtime.transaction import AnyMessage
@@ -80,24 +82,27 @@ class ChainAccess:
         """The typed calls."""
         return Rpc(self.transport)
 
-    async def submit(self, message: MsgTransfer) -> None:
+    def sign(self, message: Message) -> bytes:
+        """Return a transaction with one message at the present sequence, which stays."""
+        return build_tx(
+            (AnyMessage(type_url(message), encode(message)),),
+            self.key.private_key,
+            chain_id=ChainId(self.place.chain_id),
+            account_number=self.number,
+            sequence=self.sequence,
+            fee=(),
+            gas_limit=TRANSFER_GAS,
+        )
+
+    async def submit(self, message: Message) -> None:
         """Sign and hand over one message; the sequence is read again where it was wrong.
 
         Raises:
             OperationFailed: The node refused it.
         """
         for _ in range(3):
-            data = build_tx(
-                (AnyMessage(type_url(message), encode(message)),),
-                self.key.private_key,
-                chain_id=ChainId(self.place.chain_id),
-                account_number=self.number,
-                sequence=self.sequence,
-                fee=(),
-                gas_limit=TRANSFER_GAS,
-            )
             try:
-                await self.rpc.broadcast(data)
+                await self.rpc.broadcast(self.sign(message))
             except AccountSequenceWrong:
                 await self.read_account()
             else:

@@ -14,6 +14,7 @@ import asyncio
 import csv
 import hashlib
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -174,6 +175,10 @@ def latencies(run: Run, reader: DeliveryReader) -> dict[str, float]:
 
 async def soak(home: Path, minutes: float, spec: Path | None) -> dict[str, object]:
     """Run it all and return what ``make soak`` prints."""
+    task = asyncio.current_task()
+    assert task is not None
+    # Cancelled, it takes the network down with it.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     seconds = minutes * 60
     async with AsyncExitStack() as stack:
         up, place = await stack.enter_async_context(running_network(home, spec))
@@ -318,6 +323,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         home = given.home or Path(temporary) / "net"
         try:
             answer = asyncio.run(soak(home.resolve(), given.minutes, given.spec))
+        except asyncio.CancelledError:
+            print("the soak was stopped", file=sys.stderr)
+            return 1
         except (OperationFailed, ExceptionGroup) as error:
             print(f"the soak ended early: {reason_of(error)}", file=sys.stderr)
             return 1
