@@ -66,10 +66,7 @@ def test_the_runner_prints_a_table_and_a_json_line(capsys, tmp_path, monkeypatch
     page = (tmp_path / "b.md").read_text()
     assert answer["machine"]["commit"] in page
     assert "protobuf" in page
-    assert (
-        format_rows([Row("x", 0.12345, "s")])
-        in "| measured | value | unit | note |\n|---|---:|---|---|\n| x | 0.123 | s |  |"
-    )
+    assert format_rows([Row("x", 0.12345, "s")]).splitlines()[-1] == "| x | 0.123 | s |  |"
 
 
 def test_a_percentile_is_a_value_that_was_seen():
