@@ -179,11 +179,21 @@ def parse_spec(toml: str) -> NetSpec:
     _check_chains(spec)
     _check_paths(spec)
     _check_accounts(spec)
-    if (spec.broker.kind == "external") != bool(_BROKER_URL.fullmatch(spec.broker.url)) or (
-        spec.broker.kind != "external" and spec.broker.url
-    ):
+    is_url = _BROKER_URL.fullmatch(spec.broker.url) is not None
+    if not (is_url if spec.broker.kind == "external" else not spec.broker.url):
         raise _bad("broker.url")
     return spec
+
+
+def with_broker(spec: NetSpec, url: str) -> NetSpec:
+    """Return the network with a broker at a URL in place of its own.
+
+    Raises:
+        BadSpec: It is no URL of a broker.
+    """
+    if _BROKER_URL.fullmatch(url) is None:
+        raise _bad("broker.url")
+    return msgspec.structs.replace(spec, broker=BrokerSpec(kind="external", url=url))
 
 
 def read_spec(path: Path | None) -> NetSpec:

@@ -14,7 +14,7 @@ from chainkit.primitives.errors import OperationFailed
 from isthmus.cli.keys import accounts_json, accounts_text
 from isthmus.cli.output import Command, Output, home_option, json_option
 from isthmus.cli.session import Session
-from isthmus.config import BadSpec, NetSpec, read_spec
+from isthmus.config import BadSpec, NetSpec, read_spec, with_broker
 from isthmus.devnet import Devnet, NetReader, NotReady, child_specs, stop_running
 from isthmus.homes import NET_FILE, NetPlace, create_network, read_network
 from isthmus.processes import running_processes
@@ -30,7 +30,7 @@ class RunsAlready(OperationFailed):
     """A network runs in that folder."""
 
 
-def prepare_network(home: Path, spec: Path | None) -> NetPlace:
+def prepare_network(home: Path, spec: Path | None, mqtt_url: str = "") -> NetPlace:
     """Return the network of ``home``; made from the description where there is none.
 
     Raises:
@@ -40,31 +40,38 @@ def prepare_network(home: Path, spec: Path | None) -> NetPlace:
     running = running_processes(home)
     if running:
         raise RunsAlready(f"a network runs in {home} (process {running[0].pid}): isthmus down")
+    wanted = read_spec(spec)
+    if mqtt_url:
+        wanted = with_broker(wanted, mqtt_url)
     if not (home / NET_FILE).exists():
-        return create_network(home, read_spec(spec))
+        return create_network(home, wanted)
     place = read_network(home)
-    if spec is not None and read_spec(spec) != place.spec:
-        raise BadSpec(path=str(spec), expected=f"what {home} was made from, or another --home")
+    if (spec is not None or mqtt_url) and wanted != place.spec:
+        raise BadSpec(
+            path=str(spec or "--mqtt-url"), expected=f"what {home} was made from, or another --home"
+        )
     return place
 
 
 @click.command(
     cls=Command,
-    example="isthmus up\nisthmus up --spec net.toml --home /tmp/net --detach",
+    example="isthmus up\nisthmus up --spec net.toml --home /tmp/net --detach\n"
+    "isthmus up --mqtt-url mqtt://127.0.0.1:1883",
     verifies=True,
 )
 @click.option("--spec", type=click.Path(path_type=Path), help="net.toml; the default network else.")
 @home_option
+@click.option("--mqtt-url", default="", help="A broker that runs already, as Mosquitto.")
 @click.option("--detach", is_flag=True, help="Return when the network is ready; it runs on.")
 @json_option
-def up(spec: Path | None, home: Path, *, detach: bool, as_json: bool) -> None:
+def up(spec: Path | None, home: Path, mqtt_url: str, *, detach: bool, as_json: bool) -> None:
     """Start a local network and run it until it is interrupted.
 
     It is ready when every chain makes blocks and the relayer has opened every channel. A
     folder that holds a network already is started again where it stopped.
     """
     output = Output(as_json)
-    place = prepare_network(home, spec)
+    place = prepare_network(home, spec, mqtt_url)
     if detach:
         _detach(home, place, output)
     else:
@@ -162,6 +169,22 @@ def _detach(home: Path, place: NetPlace, output: Output) -> None:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=answer, stderr=log, start_new_session=True
         )
+    try:
+        _wait_for_answer(home, process, output)
+    except (KeyboardInterrupt, OperationFailed):
+        # It has a session of its own: the terminal's Ctrl-C does not reach it.
+        process.terminate()
+        process.wait()
+        raise
+    output.result(describe(home, place), lambda: _introduce(home, place))
+
+
+def _wait_for_answer(home: Path, process: subprocess.Popen[bytes], output: Output) -> None:
+    """Wait until the network says that it is ready, and pass on what it waits for meanwhile.
+
+    Raises:
+        OperationFailed: It ended, or took too long.
+    """
     timeout_s = READY_TIMEOUT_S + CHANNELS_TIMEOUT_S
     deadline = time.monotonic() + timeout_s
     told = 0
@@ -173,14 +196,11 @@ def _detach(home: Path, place: NetPlace, output: Output) -> None:
         if process.poll() is not None:
             raise OperationFailed(f"the network ended: {' '.join(lines[-1:])}")
         if time.monotonic() > deadline:
-            process.terminate()
             raise NotReady(reason="waiting for the network", timeout_s=timeout_s)
         time.sleep(POLL_S)
     error = json.loads(answer_text).get("error")
     if error is not None:
-        process.wait()
         raise OperationFailed(str(error))
-    output.result(describe(home, place), lambda: _introduce(home, place))
 
 
 def describe(home: Path, place: NetPlace) -> dict[str, object]:

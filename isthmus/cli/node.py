@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import structlog
 
-from chainkit.primitives.errors import OperationFailed, RuleBroken
+from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.types import ChainId, TimestampNs, VotingPower
 from isthmus.cli.logs import configure_logs
 from isthmus.cli.output import Command, Group
@@ -84,19 +84,7 @@ def init(moniker: str, home: Path, chain_id: str, app: str) -> None:
 def start(home: Path, log_level: str, mqtt_url: str) -> None:
     """Run the node until it is interrupted; it logs JSON lines to standard error."""
     configure_logs(as_json=True, level=log_level)
-    try:
-        asyncio.run(_run(home, mqtt_url))
-    except BaseExceptionGroup as group:
-        expected, others = group.split((RuleBroken, OperationFailed, OSError))
-        if expected is None or others is not None:
-            raise
-        raise OperationFailed(str(_first_of(expected))) from group
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error in a group of groups."""
-    first = group.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+    asyncio.run(_run(home, mqtt_url))
 
 
 async def _run(home: Path, mqtt_url: str) -> None:

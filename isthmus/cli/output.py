@@ -25,6 +25,16 @@ home_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON line.")
 
 
+_EXPECTED = (RuleBroken, OperationFailed, WrongSetting, OSError)
+"""What is not this program's defect."""
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error in a group of groups."""
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """Where a command's words go: progress to stderr, the result to stdout."""
@@ -83,8 +93,13 @@ class Command(click.Command):
             if slow is not None:
                 click.echo(slow, err=True)
             return super().invoke(ctx)
-        except (RuleBroken, OperationFailed, WrongSetting, OSError) as error:
+        except _EXPECTED as error:
             raise self._failed(ctx, str(error)) from error
+        except BaseExceptionGroup as group:
+            # Tasks of a daemon end in groups. One defect among them is told with its traceback.
+            if group.split(_EXPECTED)[1] is not None:
+                raise
+            raise self._failed(ctx, str(_first_of(group))) from group
         except msgspec.MsgspecError as error:
             raise self._failed(ctx, f"a file is damaged: {error}") from error
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -118,10 +119,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def broker(port: int):
-    """Run the embedded broker in a process of its own, as a network does."""
-    pytest.importorskip("iotcore", reason="iotcore is not installed")
-    process = subprocess.Popen([sys.executable, "-c", _BROKER, str(port)])
+def broker(port: int, program: str = "iotcore"):
+    """Run a broker in a process of its own, as a network does."""
+    if program == "iotcore":
+        pytest.importorskip("iotcore", reason="iotcore is not installed")
+        command = [sys.executable, "-c", _BROKER, str(port)]
+    else:
+        found = shutil.which(program)
+        if found is None:
+            pytest.skip(f"{program} is not installed")
+        command = [found, "-p", str(port)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         yield process
     finally:
@@ -162,14 +170,15 @@ class Relaying:
             await asyncio.sleep(0.02)
 
 
-async def test_the_relayer_is_woken_by_a_block_and_reports() -> None:
+@pytest.mark.parametrize("program", ["iotcore", "mosquitto"])
+async def test_the_relayer_is_woken_by_a_block_and_reports(program) -> None:
     """
     With an interval of an hour only messages wake it; its reports reach a subscriber.
     """
     port = free_port()
     bus = MqttBus(f"mqtt://127.0.0.1:{port}")
     relaying = Relaying(bus, NEVER_NS)
-    with broker(port):
+    with broker(port, program):
         async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
             connecting = group.create_task(bus.run())
             await bus.connected.wait()

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import stat
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from chainkit.primitives.errors import OperationFailed
 from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.types import ChannelState
 from isthmus.cli.main import cli
-from isthmus.cli.network import missing_channels
+from isthmus.cli.network import missing_channels, prepare_network
 from isthmus.cli.node import main as node_cli
 from isthmus.config import parse_spec
-from isthmus.devnet import NetReader, NodeStatus
+from isthmus.devnet import NetReader, NodeStatus, child_specs
 from isthmus.homes import write_network
 from isthmus.processes import running_processes, write_processes
 from isthmus.routes import all_links
@@ -296,6 +297,45 @@ def test_up_refuses_another_spec_for_a_network_that_is_there(net, tmp_path) -> N
 
     assert result.exit_code == 1
     assert "was made from, or another --home" in result.stderr
+
+
+def test_up_with_a_broker_s_url_uses_that_broker(tmp_path) -> None:
+    """
+    The network is the described one, with no broker of its own.
+    """
+    home = tmp_path / "net"
+    (tmp_path / "net.toml").write_text('paths = []\n[[chains]]\nname = "solo"')
+    place = prepare_network(home, tmp_path / "net.toml", "mqtt://127.0.0.1:1999")
+
+    assert place.spec.broker.url == "mqtt://127.0.0.1:1999"
+    app = (home / "solo" / "node0" / "config" / "app.toml").read_text()
+    assert 'mqtt-url = "mqtt://127.0.0.1:1999"' in app
+    assert [child.name for child in child_specs(home, place, broker=False)] == ["solo-0"]
+    result = CliRunner().invoke(
+        cli, ["up", "--mqtt-url", "nonsense", "--home", str(tmp_path / "x")]
+    )
+    assert (result.exit_code, "broker.url: expected mqtt://" in result.stderr) == (1, True)
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path) -> None:
+    """
+    Another program may have taken it since the home was written.
+    """
+    home = tmp_path / "node"
+    CliRunner().invoke(node_cli, ["init", "x", "--home", str(home)])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config = home / "config" / "config.toml"
+        text = config.read_text()
+        config.write_text(
+            text.replace(":26657", f":{taken.getsockname()[1]}").replace(":26656", ":0")
+        )
+        result = CliRunner().invoke(node_cli, ["start", "--home", str(home)])
+
+    assert result.exit_code == 1
+    assert "address already in use" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_up_refuses_to_start_a_running_network_again(net, monkeypatch) -> None:

@@ -186,7 +186,7 @@ def test_a_value_of_another_type_is_refused_in_the_same_words(key: str) -> None:
         ("[[chains]]\nvalidators = 1", "chains[0].name", "small letter"),
         ('[[chains]]\nname = "a"\n[[chains]]\nname = "a"', "chains[1].name", "a is taken"),
         ('[[chains]]\nname = "relayer"', "chains[0].name", "relayer is taken"),
-        ('[[chains]]\nname = "a"\nkind = "moon"', "chains[0].kind", "hub or zone"),
+        ('[[chains]]\nname = "a"\nkind = "moon"', "chains[0].kind", "zone"),
         ('[[chains]]\nname = "a"\nchain_id = "' + "x" * 51 + '"', "chains[0].chain_id", "50"),
         (
             '[[chains]]\nname = "a"\n[chains.genesis.x]\ny = [1.5]',
