@@ -93,5 +93,5 @@ async def test_blocks_are_told_on_a_broker(name: str, tmp_path: Path) -> None:
                 await bus.wait(A_MINUTE)
                 await bus.wait(A_MINUTE)
                 assert bus.wakes > woken
-            listening.cancel()
+                listening.cancel()
     assert "mqtt.lost" in node.log_text()
