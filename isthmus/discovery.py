@@ -7,6 +7,7 @@ line in the package's metadata; docs/guides/write-a-chain.md lists the groups.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Protocol, cast
 
 from chainkit.commitments.database import KeyValueDatabase
@@ -41,6 +42,40 @@ class CannotLoad(OperationFailed):
     def __init__(self, *, point: EntryPoint, reason: str) -> None:
         super().__init__(f"{point.group} {point.name!r} ({point.value}) cannot be used: {reason}")
         self.point = point
+
+
+class CannotHost(OperationFailed):
+    """A chain kind has no engine of its own."""
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(f"nodes of chain kind {name!r} are started by isthmusd")
+        self.name = name
+
+
+class HostedNode(Protocol):
+    """A node with an engine of its own."""
+
+    async def run(self) -> None:
+        """Take part until cancelled."""
+        ...
+
+
+class HostedKind(Protocol):
+    """A chain kind whose nodes bring their own engine: ``isthmus.cli.host`` runs them."""
+
+    def parts_of(self, home: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names of the light clients and applications that a home's chain runs."""
+        ...
+
+    def open_node(
+        self,
+        home: Path,
+        host: object,
+        light_clients: tuple[LightClient, ...],
+        applications: tuple[ApplicationFactory, ...],
+    ) -> HostedNode:
+        """Return the node of a home."""
+        ...
 
 
 class NodeApplication(Protocol):
@@ -147,3 +182,16 @@ def find_chain_kind(name: str) -> ChainKind:
         NotInstalled, CannotLoad: It cannot be had.
     """
     return cast("ChainKind", _CHAIN_KINDS.load(name))
+
+
+def find_hosted_kind(name: str) -> HostedKind:
+    """Return a chain kind whose nodes bring their own engine.
+
+    Raises:
+        NotInstalled, CannotLoad: It cannot be had.
+        CannotHost: Its nodes run on another engine.
+    """
+    kind = _CHAIN_KINDS.load(name)
+    if not hasattr(kind, "open_node"):
+        raise CannotHost(name=name)
+    return cast("HostedKind", kind)

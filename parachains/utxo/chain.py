@@ -31,7 +31,7 @@ from parachains.utxo.coins import (
     script_prefix,
 )
 from parachains.utxo.errors import TooDeepReorganisation
-from parachains.utxo.index import entries_of, find_event, height_of
+from parachains.utxo.index import entries_of, find_event, height_of, packets_of
 from parachains.utxo.limits import MAX_UNDO_BLOCKS
 from parachains.utxo.parameters import UtxoParameters
 from parachains.utxo.state_machine import BlockRun, CarrierResult, StateMachine
@@ -147,6 +147,10 @@ class Chain:
     def packet_event(self, kind: str, channel: str, sequence: int) -> Mapping[str, object] | None:
         """Return height, txid and attributes of a packet's event on the active chain, or None."""
         return find_event(self._database, kind, channel, sequence)
+
+    def packets_of(self, txid: bytes) -> list[Mapping[str, str]]:
+        """Return the attributes of the packets that a transaction sent."""
+        return packets_of(self._database, txid)
 
     def coins_of(self, script: bytes) -> Iterator[tuple[OutPoint, Coin]]:
         """Yield the unspent outputs of the active chain that a script guards."""

@@ -26,6 +26,8 @@ from chainkit.primitives.types import (
     TimestampNs,
 )
 from chainkit.runtime.addresses import format_address
+from chainkit.wire.codec import decode_known, type_url
+from chainkit.wire.proto.ibc.applications.transfer.v1.tx_pb2 import MsgTransfer
 from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.types import Packet
 from ibc.ics24_host import paths
@@ -48,10 +50,11 @@ from parachains.sdk.relaying import (
 )
 from parachains.utxo.codec import Carrier, LotAssignment, carrier_script
 from parachains.utxo.ledger import ESCROW_SCRIPT
-from parachains.utxo.limits import LOT_OUTPUT_VALUE
+from parachains.utxo.limits import LOT_OUTPUT_VALUE, MAX_CARRIER_BYTES
 from parachains.utxo.rpc import CarrierPreview, Rpc, RpcTransport, Unspent
 from parachains.utxo.wallet import Key, Spendable, build_transaction
 
+TRANSFER_TYPE_URL = type_url(MsgTransfer)
 WORK_DOES_NOT_EXPIRE_NS = seconds_to_ns(10 * 365 * 24 * 3600)
 """The trusting period that a relayer is told: it never refreshes such a client for its age."""
 
@@ -181,7 +184,7 @@ class UtxoClient(IbcQueries):
 
     async def sign(self, messages: tuple[AnyValue, ...]) -> SignedTx:
         """Return a carrier of the messages that pays what they owe."""
-        return await self.carry(messages)
+        return await self.carry(messages, lots=_lots_taken(messages, self._config.native))
 
     async def carry(
         self, messages: tuple[AnyValue, ...], *, lots: tuple[Coin, ...] = ()
@@ -254,6 +257,17 @@ class UtxoClient(IbcQueries):
         if height is None:
             return None
         return TxOutcome(tx_hash, BlockHeight(height), 0, "", "")
+
+
+def _lots_taken(messages: tuple[AnyValue, ...], native: Denom) -> tuple[Coin, ...]:
+    """Return the foreign tokens that transfers among the messages send away."""
+    taken = []
+    for message in messages:
+        if message.type_url == TRANSFER_TYPE_URL:
+            token = decode_known(MsgTransfer, message.value, max_bytes=MAX_CARRIER_BYTES).token
+            if token.denom != native and token.amount.isascii() and token.amount.isdigit():
+                taken.append(Coin(Denom(token.denom), int(token.amount)))
+    return tuple(taken)
 
 
 def _choose_lots(own: Items[Unspent], wanted: tuple[Coin, ...]) -> tuple[Unspent, ...]:

@@ -13,6 +13,7 @@ from parachains.utxo.state_machine import CarrierResult
 
 _TX = b"t/"
 _EVENT = b"e/"
+_SENT = b"p/"
 
 PACKET_EVENTS = {
     "send_packet": "packet_src_channel",
@@ -36,10 +37,21 @@ def entries_of(
         _TX + tx.txid: height.to_bytes(4, "big") for tx in block.transactions
     }
     for result in results:
+        sent = []
         for event in result.events:
             if event.type in PACKET_EVENTS:
                 entries |= _packet_entry(height, result.txid, event)
+            if event.type == "send_packet":
+                sent.append(dict(event.attributes))
+        if sent:
+            entries[_SENT + result.txid] = json.dumps(sent, sort_keys=True).encode()
     return entries
+
+
+def packets_of(reader: BytesReader, txid: bytes) -> list[Mapping[str, str]]:
+    """Return the attributes of the packets that a transaction of the active chain sent."""
+    data = reader.get(_SENT + txid)
+    return [] if data is None else json.loads(data)
 
 
 def _packet_entry(height: int, txid: bytes, event: Event) -> dict[bytes, bytes | None]:

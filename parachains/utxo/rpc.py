@@ -44,6 +44,15 @@ class Unspent:
 
 
 @dataclass(frozen=True, slots=True)
+class PacketEntry:
+    """A packet's event and where it happened."""
+
+    height: int
+    txid: str
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Owed:
     """What messages owe one receiver; the chain's own coin in satoshis."""
 
@@ -155,8 +164,8 @@ class Rpc:
         answer = await self._transport.call("ibcprove", {"path": path.hex(), "height": height})
         return _bytes(answer, "value"), _bytes(answer, "proof")
 
-    async def event(self, kind: str, channel: str, sequence: int) -> dict[str, str] | None:
-        """Return the attributes of a packet's event, or None."""
+    async def event_entry(self, kind: str, channel: str, sequence: int) -> "PacketEntry | None":
+        """Return a packet's event with where it happened, or None."""
         params = {"type": kind, "channel": channel, "sequence": sequence}
         answer = await self._transport.call("ibcevent", params)
         if answer is None:
@@ -164,7 +173,26 @@ class Rpc:
         attributes = _field(answer, "attributes")
         if not isinstance(attributes, Mapping):
             raise MalformedMessage("attributes are no object")
-        return {str(name): str(value) for name, value in attributes.items()}
+        texts = {str(name): str(value) for name, value in attributes.items()}
+        return PacketEntry(_integer(answer, "height"), _text(answer, "txid"), texts)
+
+    async def packets_of(self, txid: str) -> tuple[dict[str, str], ...]:
+        """Return the attributes of the packets that a transaction sent.
+
+        Raises:
+            OperationFailed: No block holds it.
+        """
+        answer = await self._transport.call("ibcpacketsof", {"txid": txid})
+        return tuple(
+            {str(name): str(value) for name, value in item.items()}
+            for item in _items(answer)
+            if isinstance(item, Mapping)
+        )
+
+    async def event(self, kind: str, channel: str, sequence: int) -> dict[str, str] | None:
+        """Return the attributes of a packet's event, or None."""
+        found = await self.event_entry(kind, channel, sequence)
+        return None if found is None else found.attributes
 
     async def unspent(self, script: bytes) -> tuple[Unspent, ...]:
         """Return a script's spendable outputs."""

@@ -104,6 +104,7 @@ class Service:
             "ibcquery": (self.ibcquery, ("path", "data")),
             "ibcprove": (self.ibcprove, ("path", "height")),
             "ibcevent": (self.ibcevent, ("type", "channel", "sequence")),
+            "ibcpacketsof": (self.ibcpacketsof, ("txid",)),
             "ibcunspent": (self.ibcunspent, ("script",)),
             "ibcpreview": (self.ibcpreview, ("messages", "owner", "inputs")),
             "ibcclient": (self.ibcclient, ("height", "confirmations")),
@@ -399,6 +400,13 @@ class Service:
         """Return a packet's event on the active chain, or null."""
         number = _integer(sequence, 0, 2**64 - 1, "sequence")
         return self._chain.packet_event(str(type), str(channel), number)
+
+    def ibcpacketsof(self, txid: object) -> Json:
+        """Return the attributes of the packets that a transaction in a block sent."""
+        name = _hash(txid)
+        if self._chain.height_of(name) is None:
+            raise RpcError(NOT_FOUND, "No such blockchain transaction")
+        return self._chain.packets_of(name)
 
     def _after_mempool(self) -> tuple[BlockRun, dict[OutPoint, Coin], set[OutPoint]]:
         """Return a run after all waiting transactions, and the coins they make and spend."""
