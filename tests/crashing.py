@@ -60,6 +60,10 @@ class Key:
         self._inner, self._signed = inner, signed
         self.address = inner.address
 
+    @property
+    def last(self):
+        return self._inner.last
+
     def sign_vote(self, chain_id, vote):
         signed = self._inner.sign_vote(chain_id, vote)
         self._signed[self.address, vote.height, vote.round, vote.type].add(vote.block_id)

@@ -46,6 +46,23 @@ _SIGNED_IN = {0: Step.PROPOSE, VoteType.PREVOTE: Step.PREVOTE, VoteType.PRECOMMI
 """The step in which a proposal (0) or a vote is signed."""
 
 
+def has_forgotten(state: ConsensusState, signed: tuple[int, int, int]) -> bool:
+    """Return whether a restarted validator must follow this height without a vote.
+
+    A validator that is a quorum by itself goes on: nobody decides without it, so nothing it
+    forgot can contradict what others decided, and without it the chain would never go on.
+
+    Args:
+        state: After :func:`restart`.
+        signed: As in :func:`is_behind_key`.
+    """
+    if not is_behind_key(state, signed):
+        return False
+    context = state.context
+    own = context.own_index
+    return own is None or context.electorate.powers[own] < context.electorate.quorum
+
+
 def is_behind_key(state: ConsensusState, signed: tuple[int, int, int]) -> bool:
     """Return whether the key signed something that the replayed log knows nothing of.
 

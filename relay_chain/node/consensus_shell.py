@@ -53,11 +53,11 @@ from relay_chain.consensus.messages import (
     TxsAvailable,
     VoteReceived,
 )
-from relay_chain.consensus.replay import restart
+from relay_chain.consensus.replay import has_forgotten, restart
 from relay_chain.consensus.state import next_height
 from relay_chain.node.executor import Executor
 from relay_chain.node.limits import MAX_INPUTS_PER_TURN, MAX_PENDING_INPUTS
-from relay_chain.node.privval import SigningRefused
+from relay_chain.node.privval import SigningRefused, SignState, SignStep
 from relay_chain.node.reactors.ports import PartReceived, PeerInput, RoundView
 from relay_chain.node.reactors.views import PartSetParts, RoundVotesView
 from relay_chain.node.wal import WriteAheadLog
@@ -71,6 +71,11 @@ class PrivateValidator(Protocol):
     """The key that votes."""
 
     address: Address
+
+    @property
+    def last(self) -> SignState:
+        """What it signed last, as its own file remembers it."""
+        ...
 
     def sign_vote(self, chain_id: ChainId, vote: Vote) -> Vote:
         """Return the vote signed, or raise ``SigningRefused``."""
@@ -129,6 +134,8 @@ class ConsensusShell:
         self._now = now
         self._address = key.address if key else None
         self.machine = new_machine(self._address, timeouts)
+        self._follows = False
+        """Whether it takes part in the present height without a vote."""
         self.announcer: Announcer = Silent()
         self._own: deque[Input] = deque()
         self._from_peers: asyncio.Queue[PeerInput] = asyncio.Queue(MAX_PENDING_INPUTS)
@@ -226,9 +233,21 @@ class ConsensusShell:
         start = self._start_height(DurationNs(0))
         decoded = tuple(decode_entry(entry) for entry in entries)
         self.machine, effects = restart(self.machine, start, decoded)
+        if self._has_forgotten():
+            _log.warning("consensus.vote_withheld", height=start.height, replayed=len(decoded))
+            self._wal.end_height(state.last_block_height)
+            self._follows = True
+            self.machine, effects = restart(new_machine(None, self._timeouts), start, ())
         _log.info("consensus.started", height=start.height, replayed=len(decoded))
         self._perform_all(effects)
         self._follow_parts()
+
+    def _has_forgotten(self) -> bool:
+        if self._key is None:
+            return False
+        last = self._key.last.position
+        signed = (last.height, last.round, last.step - SignStep.PROPOSE)
+        return last.step is not SignStep.NONE and has_forgotten(self.machine, signed)
 
     def _feed_self(self, input_: Input) -> None:
         self._own.append(input_)
@@ -345,9 +364,7 @@ class ConsensusShell:
     def _perform(self, effect: Effect) -> None:  # noqa: C901 - one arm an effect
         match effect:
             case AppendToWal():
-                self._wal.append(encode_entry(effect.entry))
-                if effect.sync:
-                    self._wal.sync(entry_name(effect.entry))
+                self._append(effect)
             case SignVote():
                 self._sign_vote(effect.vote)
             case SignProposal():
@@ -405,6 +422,14 @@ class ConsensusShell:
         block_id = BlockId(header_hash(block.header), header)
         self._feed_self(BlockBuilt(effect.height, effect.round, block_id, block))
 
+    def _append(self, effect: AppendToWal) -> None:
+        if self._follows:
+            # What a follower wrote would pass for a validator's log after a restart.
+            return
+        self._wal.append(encode_entry(effect.entry))
+        if effect.sync:
+            self._wal.sync(entry_name(effect.entry))
+
     def _schedule(self, effect: ScheduleTimeout) -> None:
         position = (effect.height, effect.round, int(effect.step))
         if position < self._timer_at:
@@ -424,6 +449,9 @@ class ConsensusShell:
         self._wal.end_height(decide.height)
         self._executor.apply_block(block, block_id)
         self._parts = None
+        if self._follows:
+            self._follows = False
+            self.machine = new_machine(self._address, self._timeouts)
         wait = max(0, self._timeouts.commit_ns - (self._now() - began))
         self._started_ns = self._now() + wait
         self._feed_self(self._start_height(DurationNs(wait)))

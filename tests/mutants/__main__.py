@@ -24,11 +24,12 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", "build", "*_cache", ".hypothesis", "__pycache__", "node_modules"
 )
+CLEAN_TIMEOUT_S = 900
 _PRINTING = threading.Lock()
 
 
-def run_test(copy: Path, mutant: Mutant) -> str:
-    """Return ``passed``, ``failed``, or why the test could not run in ``copy``."""
+def run_test(copy: Path, mutant: Mutant, timeout_s: float) -> str:
+    """Return ``passed``, ``failed``, ``timed out``, or why the test could not run in ``copy``."""
     environment = os.environ | {
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -41,27 +42,30 @@ def run_test(copy: Path, mutant: Mutant) -> str:
     try:
         done = subprocess.run(
             command, cwd=copy, env=environment, capture_output=True, text=True,
-            timeout=mutant.timeout_s, check=False,
+            timeout=timeout_s, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return "failed"
+        return "timed out"
     if done.returncode not in {0, 1}:
         return f"pytest says {done.returncode}: {(done.stdout + done.stderr)[-800:]}"
     return "passed" if done.returncode == 0 else "failed"
 
 
-def try_mutant(copy: Path, mutant: Mutant) -> str:
-    """Return ``killed`` or ``SURVIVED``, or why neither can be said."""
+def try_mutant(copy: Path, mutant: Mutant, clean_s: float = 0) -> str:
+    """Return ``killed`` or ``SURVIVED``, or why neither can be said.
+
+    A test that hangs has noticed; how long that takes depends on how long it takes unmutated.
+    """
     file = copy / mutant.file
     text = file.read_text()
     if text.count(mutant.old) != 1:
         return f"its text stands {text.count(mutant.old)} times in {mutant.file}"
     file.write_text(text.replace(mutant.old, mutant.new))
     try:
-        outcome = run_test(copy, mutant)
+        outcome = run_test(copy, mutant, max(mutant.timeout_s, 3 * clean_s))
     finally:
         file.write_text(text)
-    return {"failed": "killed", "passed": "SURVIVED"}.get(outcome, outcome)
+    return {"failed": "killed", "timed out": "killed", "passed": "SURVIVED"}.get(outcome, outcome)
 
 
 def run_group(copies: "SimpleQueue[Path]", mutants: Sequence[Mutant]) -> list[str]:
@@ -69,10 +73,13 @@ def run_group(copies: "SimpleQueue[Path]", mutants: Sequence[Mutant]) -> list[st
     copy = copies.get()
     alive = []
     try:
-        clean = run_test(copy, mutants[0])
+        clean_begun = time.monotonic()
+        clean = run_test(copy, mutants[0], CLEAN_TIMEOUT_S)
+        clean_s = time.monotonic() - clean_begun
         for mutant in mutants:
             begun = time.monotonic()
-            outcome = try_mutant(copy, mutant) if clean == "passed" else f"unchanged: {clean}"
+            unchanged = f"unchanged: {clean}"
+            outcome = try_mutant(copy, mutant, clean_s) if clean == "passed" else unchanged
             with _PRINTING:
                 seconds = time.monotonic() - begun
                 print(f"{outcome:8}  {mutant.name}  by {mutant.test}  {seconds:.0f} s", flush=True)

@@ -101,7 +101,7 @@ MUTANTS = [
         "relay_chain/consensus/accountability.py",
         "and (block_id not in prevotes.get(round_, ()) or power - own_power >= quorum)",
         "and block_id",
-        "tests/simulation/test_forks.py::test_an_amnesia_fork_is_classed_so_and_named_from_the_logs",
+        "tests/unit/test_consensus_accountability.py::test_an_amnesia_fork_names_who_left_the_decision",
     ),
     Mutant(
         "consensus-latecomers-not-excused",
@@ -131,6 +131,13 @@ MUTANTS = [
         "    return state.rounds.step < _SIGNED_IN[kind]\n",
         "    return False\n",
         "tests/unit/test_consensus_replay.py::test_a_log_that_lost_what_was_signed_is_behind_the_key",
+    ),
+    Mutant(
+        "node-votes-though-the-log-was-lost",
+        "relay_chain/node/consensus_shell.py",
+        "        if self._has_forgotten():\n",
+        "        if False:\n",
+        "tests/unit/test_node_crashes.py::test_a_validator_that_lost_what_it_signed_says_no_more_at_that_height",
     ),
     Mutant(
         "wal-corrupt-record-skipped",

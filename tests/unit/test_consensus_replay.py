@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from chainkit.formats.tendermint.types import NIL_BLOCK_ID, VoteType
+from chainkit.formats.tendermint.validator_set import new_validator, new_validator_set
+from chainkit.primitives.types import VotingPower
 from relay_chain.consensus.machine import new_machine
 from relay_chain.consensus.messages import (
     SELF,
@@ -13,7 +15,7 @@ from relay_chain.consensus.messages import (
     VoteReceived,
     WalEntry,
 )
-from relay_chain.consensus.replay import is_behind_key, restart
+from relay_chain.consensus.replay import has_forgotten, is_behind_key, restart
 from tests.unit.consensus_worlds import (
     BLOCK_A,
     ELECTORATE,
@@ -79,3 +81,17 @@ def test_another_height_is_behind_only_where_it_is_lower() -> None:
     assert is_behind_key(state, (1, 0, 0))
     assert not is_behind_key(state, (0, 0, 0))
     assert not is_behind_key(state, (0, 5, VoteType.PRECOMMIT))
+
+
+def test_a_validator_that_is_a_quorum_by_itself_goes_on() -> None:
+    """
+    Nobody could decide without it; one of four withholds its vote.
+    """
+    alone = new_validator_set([new_validator(b"\x01" * 32, VotingPower(10))])
+    start = replace(START, validators=alone)
+    one, _ = restart(new_machine(alone.validators[0].address, Timeouts()), start, ())
+    of_four, _ = restart(new_machine(ELECTORATE.addresses[ME], Timeouts()), START, ())
+
+    assert is_behind_key(one, (1, 0, VoteType.PREVOTE))
+    assert not has_forgotten(one, (1, 0, VoteType.PREVOTE))
+    assert has_forgotten(of_four, (1, 0, VoteType.PREVOTE))

@@ -124,3 +124,34 @@ def test_a_disk_that_lied_about_the_log_makes_nobody_sign_twice(cluster, lost):
         victim.lose_syncs(lost)
         victim.boot()
         goes_on(made, stored, f"point {index}: {points[index]}")
+
+
+def test_a_validator_that_lost_what_it_signed_says_no_more_at_that_height(cluster):
+    """
+    Its lock may be among what is lost: it follows without a vote, also after it died there once
+    more, and votes again at the next height.
+    """
+    points = points_of_a_run(cluster)
+    votes = ("privval.prevote.saved", "privval.precommit.saved")
+    signed = [n for n, name in enumerate(points) if name in votes]
+    total = set()
+    for index in signed[::3]:
+        where = f"point {index}: {points[index]}"
+        made = cluster(str(index))
+        victim = until_it_dies(made, index)
+        stored = victim.hashes()
+        victim.lose_syncs(1_000)
+        victim.boot()
+        height = victim.shell.machine.height
+        said = said_at(made, victim, height)
+        victim.die()
+        victim.boot()
+        goes_on(made, stored, where)
+
+        assert said_at(made, victim, height) == said, where
+        total |= said
+    assert total
+
+
+def said_at(made, victim, height):
+    return {place for place in made.signed if place[:2] == (victim.address, height)}
