@@ -43,14 +43,16 @@ class NodeUnreachable(OperationFailed):
 
 
 class HttpRpcTransport:
-    """Calls the chain's nodes in turn until one answers. Mutable: it owns the HTTP session.
+    """Calls one of the chain's nodes, and stays with it. Mutable: it owns the HTTP session.
 
-    Use as an async context manager.
+    It goes on to the next where one does not answer, or says of itself that it is catching
+    up: what such a node knows is old. Use as an async context manager.
     """
 
     def __init__(self, urls: Sequence[str]) -> None:
         assert urls
         self._urls = tuple(urls)
+        self._at = 0
         self._ids = itertools.count(1)
         self._session: aiohttp.ClientSession | None = None
 
@@ -74,18 +76,28 @@ class HttpRpcTransport:
             NodeUnreachable: None answered in time, or with anything that is not JSON-RPC.
         """
         reason = ""
-        for url in self._urls:
+        behind: object = None
+        first, count = self._at, len(self._urls)
+        for at in ((first + offset) % count for offset in range(count)):
+            url = self._urls[at]
             try:
                 answer = await self._post(url, method, params)
             except _NO_ANSWER as error:
                 reason = f"{type(error).__name__}: {error}"[:200]
                 continue
             if isinstance(answer, dict) and "error" in answer:
+                self._at = at
                 raise _failure(url, method, answer["error"])
             if isinstance(answer, dict) and "result" in answer:
                 result: object = answer["result"]
+                if method == "status" and _is_behind(result):
+                    behind = result
+                    continue
+                self._at = at
                 return result
             reason = "not a JSON-RPC answer"
+        if behind is not None:
+            return behind
         raise NodeUnreachable(urls=self._urls, method=method, reason=reason)
 
     async def _post(self, url: str, method: str, params: Mapping[str, object]) -> object:
@@ -108,6 +120,12 @@ class HttpRpcTransport:
                     raise aiohttp.ClientPayloadError("answer is over its limit")
         answer: object = msgspec.json.decode(bytes(body))
         return answer
+
+
+def _is_behind(status: object) -> bool:
+    """Return whether a node's status says that it is catching up."""
+    info = status.get("sync_info") if isinstance(status, dict) else None
+    return isinstance(info, dict) and info.get("catching_up") is True
 
 
 def _failure(url: str, method: str, error: object) -> RpcFailed:

@@ -50,7 +50,7 @@ def test_a_file_that_is_no_journal_is_refused_by_name(tmp_path) -> None:
         SqliteJournal(path)
 
 
-async def _serve(answer):
+async def _serve(answer, port=0):
     async def handle(request):
         return web.json_response(answer(await request.json()))
 
@@ -58,7 +58,7 @@ async def _serve(answer):
     app.router.add_post("/", handle)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     return runner, f"http://127.0.0.1:{runner.addresses[0][1]}/"
 
@@ -81,6 +81,47 @@ async def test_calls_go_to_the_next_node_when_one_is_away() -> None:
         with pytest.raises(NodeUnreachable, match="status"):
             await transport.call("status", {})
     await runner.cleanup()
+
+
+def _node(height, *, catching_up):
+    """A node that tells its height to whatever it is asked."""
+    info = {"latest_block_height": str(height), "catching_up": catching_up}
+    return lambda call: {"id": call["id"], "result": {"sync_info": info}}
+
+
+def height_of(answer):
+    return answer["sync_info"]["latest_block_height"]
+
+
+async def test_a_node_that_catches_up_is_left_for_one_that_has() -> None:
+    """
+    What it knows is old, so the next calls go to the other, too; where all are behind, the
+    caller is told so.
+    """
+    behind, behind_url = await _serve(_node(3, catching_up=True))
+    ready, ready_url = await _serve(_node(9, catching_up=False))
+    async with HttpRpcTransport([behind_url, ready_url]) as transport:
+        assert height_of(await transport.call("header", {})) == "3"
+        assert height_of(await transport.call("status", {})) == "9"
+        assert height_of(await transport.call("header", {})) == "9"
+        await ready.cleanup()
+        assert (await transport.call("status", {}))["sync_info"]["catching_up"]
+    await behind.cleanup()
+
+
+async def test_it_stays_with_the_node_that_answered() -> None:
+    """
+    A node that comes back from the dead is behind: it is asked again only when another is away.
+    """
+    other, other_url = await _serve(_node(9, catching_up=False))
+    port = _free_port()
+    async with HttpRpcTransport([f"http://127.0.0.1:{port}/", other_url]) as transport:
+        assert height_of(await transport.call("header", {})) == "9"
+        back, _ = await _serve(_node(3, catching_up=False), port)
+        assert height_of(await transport.call("header", {})) == "9"
+        await other.cleanup()
+        assert height_of(await transport.call("header", {})) == "3"
+    await back.cleanup()
 
 
 async def test_a_node_s_error_is_told_with_its_data() -> None:
