@@ -14,7 +14,7 @@ MUTANTS = [
         "wal-before-sign",
         "relay_chain/node/consensus_shell.py",
         "        if effect.sync:\n",
-        "                if False:\n",
+        "        if False:\n",
         "tests/unit/test_node_consensus_shell.py::test_what_led_to_a_signature_is_on_disk_before_it",
     ),
     Mutant(
