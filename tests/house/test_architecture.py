@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = "chainkit|ibc|light_clients|relay_chain|parachains|relayer|isthmus|demos"
+PACKAGES = "chainkit|ibc|light_clients|htlc|relay_chain|parachains|relayer|isthmus|demos"
 NAME = re.compile(rf"(?<![\w./-])(?:{PACKAGES})(?:\.[A-Za-z_][A-Za-z0-9_]*)+")
 FOLLOWED = re.compile(rf"({NAME.pattern})((?:, \.?[a-z_]+)+)")
 

@@ -1,0 +1,34 @@
+"""Why hash-locked terms or spends are refused."""
+
+from chainkit.primitives.errors import RuleBroken
+
+
+class HashLockRefused(RuleBroken):
+    """The base of this package's refusals."""
+
+    codespace = "htlc"
+    code = 2
+
+
+class WrongTerms(HashLockRefused):
+    """A hash, key or time is not of its form, so that the output would lock coins for ever."""
+
+    code = 3
+
+
+class NotHashLocked(HashLockRefused):
+    """A script is not byte for byte the hash lock that its terms give."""
+
+    code = 4
+
+
+class WrongPreimage(HashLockRefused):
+    """A preimage is not of exactly 32 bytes, or its SHA-256 is not the hash lock."""
+
+    code = 5
+
+
+class TooLittleValue(HashLockRefused):
+    """The outputs of a spend are worth more than the output that it spends."""
+
+    code = 6
