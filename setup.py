@@ -25,7 +25,13 @@ def extension(module: str, *flags: str, depends: list[str] | None = None) -> Ext
     return Extension(
         module,
         [module.replace(".", "/") + ".pyx"],
-        extra_compile_args=["-O3", *flags, *SANITIZERS],
+        extra_compile_args=[
+            "-O3",
+            "-fno-tree-vectorize",
+            "-fno-tree-slp-vectorize",
+            *flags,
+            *SANITIZERS,
+        ],
         extra_link_args=SANITIZERS,
         depends=depends or [],
         optional=True,

@@ -1,5 +1,5 @@
 # What an engine shows to Python: batches in, verdicts out. Included last by every engine, which
-# gives GROUP, CHUNK, BATCH_FROM, TABLE_WORDS and the functions simd_enter,
+# gives GROUP, CHUNK, BATCH_FROM, BUDGET_OF_8, TABLE_WORDS and the functions simd_enter,
 # simd_leave, scratch_bytes, hash_all, decode_all, prepare, range_sum and judge_each.
 
 from collections import OrderedDict
@@ -41,8 +41,9 @@ cdef void *aligned(void *memory) noexcept nogil:
 cdef void find_bad(Batch *b, Py_ssize_t low, Py_ssize_t high, const Point *total) noexcept nogil:
     """Name the bad ones among [low, high), whose sum ``total`` is not small.
 
-    Half is summed again, the other half's sum is the difference. So one bad costs at most the
-    additions of one more batch. Many bad ones use up the budget, and the rest is judged singly.
+    Half is summed again; the other half's sum is the difference. As soon as the budget is used
+    up each of the rest is judged alone, so that many bad ones cost little more than that. The
+    points are not decoded again.
     """
     cdef Py_ssize_t middle
     cdef Point left, right
@@ -73,7 +74,7 @@ cdef void judge(Batch *b) noexcept nogil:
     prepare(b)
     range_sum(b, 0, b.count, &total)
     if not point_is_small(&total):
-        b.budget = b.count + b.count // 2
+        b.budget = b.count * BUDGET_OF_8 // 8
         find_bad(b, 0, b.count, &total)
 
 
@@ -242,3 +243,16 @@ def hash_modulo_order(bytes r, bytes key, bytes message):
         <const uint8_t *>PyBytes_AS_STRING(message), len(message),
     )
     return int.from_bytes(data[:32], "little")
+
+
+def halved(bytes h):
+    """Return (u, v) with u = v * h modulo L and both short, for tests; h has 32 bytes."""
+    cdef uint64_t[4] scalar
+    cdef uint64_t[4] u
+    cdef uint64_t[4] v
+    cdef int negative
+    if len(h) != 32 or not scalar_load(scalar, <const uint8_t *>PyBytes_AS_STRING(h)):
+        raise ValueError("a scalar is 32 bytes, least first, and below the order")
+    negative = halve_scalar(u, v, scalar)
+    size = v[0] | <object>v[1] << 64
+    return u[0] | <object>u[1] << 64, -size if negative else size

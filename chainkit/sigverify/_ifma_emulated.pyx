@@ -9,6 +9,7 @@ cdef extern from "_vector_ifma.h":
 
 cdef enum:
     CHUNK = 512
+    BUDGET_OF_8 = 5  # of a batch summed again: two halvings for one bad
     BATCH_FROM = 16  # below this, each alone in its lane is as fast
 
 include "_batch.pxi"

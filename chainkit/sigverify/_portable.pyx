@@ -10,6 +10,7 @@ include "_curve.pxi"
 cdef enum:
     GROUP = 1
     CHUNK = 128  # 1.3 KB of multiples for each of 256 points stays in the second cache
+    BUDGET_OF_8 = 1  # one halving: alone costs little more than summing twice
     BATCH_FROM = 4
     TABLE_WORDS = 160  # eight odd multiples
     A_ROWS = 257
