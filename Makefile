@@ -5,18 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
-PACKAGES := chainkit ibc light_clients relay_chain parachains relayer isthmus demos
+PACKAGES := chainkit ibc light_clients htlc relay_chain parachains relayer isthmus demos
 CORES := $(shell nproc 2>/dev/null || echo 2)
 SEEDS ?= 10000
 MINUTES ?= 60
 SECONDS ?= 3
 
-.PHONY: help demo test lint type docs e2e clients interop sim soak fuzz bench mutants proto ci format clean
+.PHONY: help demo test lint type docs e2e clients interop sim soak fuzz bench mutants proto ci format clean \
+	bench-sigverify sigverify-long sanitize
 
 help: ## list the verbs
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-$(STAMP): pyproject.toml setup.py $(wildcard chainkit/*/*.pyx)
+$(STAMP): pyproject.toml setup.py $(wildcard chainkit/*/*.pyx chainkit/*/*.pxi chainkit/*/*.h)
 	@echo "setting up $(VENV) (python environment, packages, compiled modules): about a minute"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Isthmus needs Python 3.11 or newer; set PYTHON=")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -61,6 +62,16 @@ bench: $(STAMP) ## every measurement; writes docs/measurements/benchmarks.md
 
 fuzz: $(STAMP) ## broken bytes for every decoder, SECONDS for each
 	$(BIN)/python -m fuzz --seconds $(SECONDS)
+
+bench-sigverify: $(STAMP) ## ed25519 beside PyNaCl and cryptography, one core; JSON in build/
+	@mkdir -p build
+	$(BIN)/python -m benchmarks.sigverify --json build/bench-sigverify.json
+
+sigverify-long: $(STAMP) ## 100,000 crafted signatures, and every bit of a batch of 100 flipped
+	$(BIN)/python -m tests.sigverify_long
+
+sanitize: $(STAMP) ## the tests of the C code under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(BIN)/python tools/sanitize.py
 
 mutants: $(STAMP) ## remove each defence; a test must notice
 	$(BIN)/python -m tests.mutants
