@@ -174,6 +174,8 @@ def install(folder: Path, monkeypatch, points: str = "") -> None:
         points or "[isthmus.chain_kinds]\nfake = tests.fake_chain:CHAIN_KIND\n"
     )
     monkeypatch.syspath_prepend(str(folder))
+    # A busy machine must not add a line to what a test reads.
+    monkeypatch.setattr("isthmus.cli.output.PATIENCE_S", 600.0)
 
 
 class Net:

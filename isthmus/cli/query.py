@@ -1,13 +1,19 @@
 """``query``: what a chain's kind can be asked, each question a command of its own."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from isthmus.cli.output import Command, Group, Output, home_option, json_option
+from isthmus.cli.output import (
+    Command,
+    Group,
+    Output,
+    home_option,
+    json_option,
+    run_with_patience,
+)
 from isthmus.cli.session import Session
 from isthmus.cli.tx import chain_option
 from isthmus.discovery import chain_kind_names, find_chain_kind
@@ -72,7 +78,8 @@ def _ask(
             }
             return await user.ask(form.name, given)
 
-    answer = asyncio.run(ask())
+    reason = f"waiting for {chain_name or 'the chain'} to answer"
+    answer = run_with_patience(ask(), output, reason)
     output.result(answer, lambda: json.dumps(answer, indent=2, ensure_ascii=False))
 
 

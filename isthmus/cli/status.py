@@ -1,6 +1,5 @@
 """``status``: the processes, nodes, light clients, channels and relayer of a network."""
 
-import asyncio
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,7 @@ import click
 
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from isthmus.adapters.journal import read_last_notes
-from isthmus.cli.output import Command, Output, home_option, json_option
+from isthmus.cli.output import Command, Output, home_option, json_option, run_with_patience
 from isthmus.cli.session import Session
 from isthmus.devnet import NetReader, NodeStatus
 from isthmus.overview import ChannelView, ClientView, Overview, look
@@ -37,7 +36,11 @@ def status(home: Path, *, as_json: bool) -> None:
     session = Session(home)
     processes = running_processes(home)
     relayer = _relayer(session, processes)
-    nodes, overview = asyncio.run(_see(session))
+    output = Output(as_json)
+    count = sum(len(chain.nodes) for chain in session.place.chains)
+    nodes, overview = run_with_patience(
+        _see(session), output, f"waiting for {count} nodes to answer"
+    )
     values: dict[str, object] = {
         "running": any(process.name == "up" for process in processes),
         "processes": [
@@ -63,7 +66,7 @@ def status(home: Path, *, as_json: bool) -> None:
         "silent": dict(overview.silent),
         "relayer": relayer,
     }
-    Output(as_json).result(values, lambda: _text(processes, nodes, overview, relayer))
+    output.result(values, lambda: _text(processes, nodes, overview, relayer))
 
 
 def _relayer(session: Session, processes: tuple[Process, ...]) -> dict[str, object]:

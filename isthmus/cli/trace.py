@@ -11,7 +11,7 @@ import click
 from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.timestamps import format_rfc3339
 from chainkit.primitives.types import ChannelId, PortId, Sequence
-from isthmus.cli.output import Command, Output, home_option, json_option
+from isthmus.cli.output import Command, Output, home_option, json_option, run_with_patience
 from isthmus.cli.session import Session
 from isthmus.devnet import NotReady
 from isthmus.ports import ChainUser
@@ -180,7 +180,7 @@ def trace_command(
                 for chain, key in await find_packets(session, packet)
             ]
 
-    hops = asyncio.run(run())
+    hops = run_with_patience(run(), output, "waiting for the chains to answer")
     output.result(
         {"packets": [hop_json(hop) for hop in hops]},
         lambda: "\n".join(hop_text(hop) for hop in hops),

@@ -1,5 +1,6 @@
 """``up``, ``down``, ``status``, ``keys`` and ``query``: shapes, and one line for what is wrong."""
 
+import asyncio
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from ibc.ics04_channel.types import ChannelState
 from isthmus.cli.main import cli
 from isthmus.cli.network import missing_channels, prepare_network
 from isthmus.cli.node import main as node_cli
+from isthmus.cli.output import Output
 from isthmus.config import parse_spec
 from isthmus.devnet import NetReader, NodeStatus, child_specs
 from isthmus.homes import write_network
@@ -42,6 +44,7 @@ def net(tmp_path, monkeypatch) -> Net:
 @pytest.fixture(autouse=True)
 def _other_tests_keep_their_logs(monkeypatch) -> None:
     """The daemons' logs would go on to a stream that is closed with the test."""
+    monkeypatch.setattr("isthmus.cli.output.PATIENCE_S", 600.0)
     for module in ("isthmus.cli.node", "isthmus.cli.relaying"):
         monkeypatch.setattr(f"{module}.configure_logs", lambda **_: None)
 
@@ -176,6 +179,29 @@ def test_a_question_of_the_kind_is_a_command(net) -> None:
         "address": "x",
         "more": "y",
     }
+
+
+def test_a_slow_answer_says_what_it_waits_for(net, monkeypatch) -> None:
+    """
+    Nobody wonders whether the command hangs.
+    """
+    told = []
+    heard = asyncio.Event()
+
+    async def ask(_self, _name, _arguments):
+        await heard.wait()
+        return {}
+
+    def progress(_self, line):
+        told.append(line)
+        heard.set()
+
+    monkeypatch.setattr("isthmus.cli.output.PATIENCE_S", 0.0)
+    monkeypatch.setattr(FakeUser, "ask", ask)
+    monkeypatch.setattr(Output, "progress", progress)
+
+    assert run(net, "query", "echo", "bob", "--chain", "hub").exit_code == 0
+    assert told == ["waiting for hub to answer"]
 
 
 def test_a_question_that_the_chain_does_not_answer_is_refused(net) -> None:
