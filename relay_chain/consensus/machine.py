@@ -40,7 +40,6 @@ from relay_chain.consensus.messages import (
     TimeoutFired,
     TxsAvailable,
     VoteReceived,
-    WalEntry,
 )
 from relay_chain.consensus.round import Propose, TimedOut
 from relay_chain.consensus.votes import ADDED
@@ -59,7 +58,11 @@ def step(state: ConsensusState, input_: Input) -> tuple[ConsensusState, tuple[Ef
     if state.decided:
         return state, ()
     turn = Turn(state)
-    if not _accept(turn, input_):
+    if isinstance(input_, VoteReceived):  # Most of what comes in.
+        changed = _accept_vote(turn, input_)
+    else:
+        changed = _accept(turn, input_)
+    if not changed:
         return state, ()
     if not turn.rests:
         advance(turn)
@@ -115,12 +118,14 @@ def _start_height(
 
 # --- accepting an input -----------------------------------------------------------------
 
+_OtherThanVote = (
+    ProposalReceived | BlockReceived | BlockBuilt | MajorityClaimed | TimeoutFired | TxsAvailable
+)
 
-def _accept(turn: Turn, input_: WalEntry) -> bool:
+
+def _accept(turn: Turn, input_: _OtherThanVote) -> bool:
     """Take an input in; return whether it changed anything."""
     match input_:
-        case VoteReceived():
-            return _accept_vote(turn, input_.vote, input_)
         case ProposalReceived():
             return _accept_proposal(turn, input_)
         case BlockReceived():
@@ -135,7 +140,8 @@ def _accept(turn: Turn, input_: WalEntry) -> bool:
             return _accept_txs(turn, input_)
 
 
-def _accept_vote(turn: Turn, vote: Vote, received: VoteReceived) -> bool:
+def _accept_vote(turn: Turn, received: VoteReceived) -> bool:
+    vote = received.vote
     if vote.height != turn.context.height:
         return _accept_late_precommit(turn, vote, received)
     addition = tally.add_height_vote(turn.votes, vote, received.peer_id)

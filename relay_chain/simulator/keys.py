@@ -1,14 +1,16 @@
 """Signatures of a run: stubs that nobody forges, or real ed25519 ones."""
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Protocol
 
 from chainkit.formats.tendermint.sign_bytes import proposal_sign_bytes, vote_sign_bytes
 from chainkit.formats.tendermint.types import Proposal, Vote
-from chainkit.primitives.types import Address, ChainId
+from chainkit.primitives.types import Address, ChainId, TimestampNs
 from chainkit.sigverify.ed25519 import ed25519_address, public_key_from_seed, sign, verify
 
 CHAIN_ID = ChainId("simulated")
+Message = Vote | Proposal
 
 
 class Keys(Protocol):
@@ -18,11 +20,11 @@ class Keys(Protocol):
         """Return the key of the validator made as the ``number``-th."""
         ...
 
-    def signature(self, message: Vote | Proposal, signer: Address) -> bytes:
-        """Return the signer's signature of a message."""
+    def signed(self, message: Message, signer: Address, time: TimestampNs) -> Message:
+        """Return the message with that time and the signer's signature."""
         ...
 
-    def is_signed(self, message: Vote | Proposal, signer: Address) -> bool:
+    def is_signed(self, message: Message, signer: Address) -> bool:
         """Return whether the message's signature is the signer's."""
         ...
 
@@ -34,15 +36,23 @@ class StubKeys:
         """Return bytes that are no point."""
         return bytes([number + 1]) * 32
 
-    def signature(
-        self,
-        message: Vote | Proposal,  # noqa: ARG002 - the port has it
-        signer: Address,
-    ) -> bytes:
-        """Return the stub."""
-        return b"signed by " + signer
+    def signed(self, message: Message, signer: Address, time: TimestampNs) -> Message:
+        """Return the message with the stub."""
+        signature = b"signed by " + signer
+        if isinstance(message, Proposal):
+            return replace(message, timestamp=time, signature=signature)
+        return Vote(
+            message.type,
+            message.height,
+            message.round,
+            message.block_id,
+            time,
+            message.validator_address,
+            message.validator_index,
+            signature,
+        )
 
-    def is_signed(self, message: Vote | Proposal, signer: Address) -> bool:
+    def is_signed(self, message: Message, signer: Address) -> bool:
         """Return whether it is the signer's stub."""
         return message.signature == b"signed by " + signer
 
@@ -63,11 +73,12 @@ class Ed25519Keys:
         self._seeds[address], self._public_keys[address] = seed, public_key
         return public_key
 
-    def signature(self, message: Vote | Proposal, signer: Address) -> bytes:
-        """Return the signature over the canonical bytes."""
-        return sign(self._seeds[signer], _sign_bytes(message))
+    def signed(self, message: Message, signer: Address, time: TimestampNs) -> Message:
+        """Return the message with the signature over its canonical bytes."""
+        timed = replace(message, timestamp=time)
+        return replace(timed, signature=sign(self._seeds[signer], _sign_bytes(timed)))
 
-    def is_signed(self, message: Vote | Proposal, signer: Address) -> bool:
+    def is_signed(self, message: Message, signer: Address) -> bool:
         """Return whether the signature verifies under the signer's key."""
         key = self._public_keys.get(signer)
         if key is None or message.height < 0 or message.round < 0:
@@ -75,7 +86,7 @@ class Ed25519Keys:
         return verify(key, _sign_bytes(message), message.signature)
 
 
-def _sign_bytes(message: Vote | Proposal) -> bytes:
+def _sign_bytes(message: Message) -> bytes:
     if isinstance(message, Vote):
         return vote_sign_bytes(CHAIN_ID, message)
     return proposal_sign_bytes(CHAIN_ID, message)

@@ -37,6 +37,7 @@ class ValidatorSets:
         """Whether their keys sign with ed25519."""
         self._sets: list[ValidatorSet] = [first]
         self._electorates: list[Electorate] = [electorate_of(first)]
+        self._nodes = [tuple(range(len(self.members)))]
         self._changes: dict[int, list[tuple[int, int]]] = {}
         for height, node, power in plan.changes:
             self._changes.setdefault(height, []).append((node, power))
@@ -54,7 +55,8 @@ class ValidatorSets:
 
     def nodes_at(self, height: BlockHeight) -> tuple[int, ...]:
         """Return the node of each validator index of a height."""
-        return tuple(self.node_of[address] for address in self.electorate(height).addresses)
+        self.at(height)
+        return self._nodes[height - 1]
 
     def _grow(self) -> None:
         changed = self._sets[-1]
@@ -68,5 +70,9 @@ class ValidatorSets:
             ]
             changed = update_with_changes(changed, updates)
         self._sets.append(increment_proposer_priority(changed, 1))
-        same = self._electorates[-1]
-        self._electorates.append(electorate_of(self._sets[-1]) if changes else same)
+        electorate, nodes = self._electorates[-1], self._nodes[-1]
+        if changes:
+            electorate = electorate_of(self._sets[-1])
+            nodes = tuple(self.node_of[address] for address in electorate.addresses)
+        self._electorates.append(electorate)
+        self._nodes.append(nodes)

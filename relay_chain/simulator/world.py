@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from random import Random
 
@@ -379,20 +379,7 @@ class Simulation:
 
     def _signed(self, message: Vote | Proposal, address: Address, now: int) -> Vote | Proposal:
         """Return the message signed now, and not before the time that it asks for."""
-        time = TimestampNs(max(now, message.timestamp))
-        if isinstance(message, Proposal):
-            timed = replace(message, timestamp=time)
-            return replace(timed, signature=self._keys.signature(timed, address))
-        vote = Vote(
-            message.type,
-            message.height,
-            message.round,
-            message.block_id,
-            time,
-            message.validator_address,
-            message.validator_index,
-        )
-        return _with_signature(vote, self._keys.signature(vote, address))
+        return self._keys.signed(message, address, TimestampNs(max(now, message.timestamp)))
 
     def _saw_signature(self, index: int, signed: Vote | Proposal) -> None:
         state = self.nodes[index].machine
@@ -488,16 +475,3 @@ class Simulation:
     ) -> None:
         assert self.trace is not None
         self.trace.append(f"{self.now / MS:10.3f} ms #{sequence} node {target}: {payload}")
-
-
-def _with_signature(vote: Vote, signature: bytes) -> Vote:
-    return Vote(
-        vote.type,
-        vote.height,
-        vote.round,
-        vote.block_id,
-        vote.timestamp,
-        vote.validator_address,
-        vote.validator_index,
-        signature,
-    )
