@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 
+from relay_chain.simulator.forks import run_forks
 from relay_chain.simulator.plan import calm_plan
 from relay_chain.simulator.swarm import MARGIN, RARE_BRANCHES, explain, run_seeds
 from relay_chain.simulator.world import Simulation
@@ -20,7 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds to run")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--speed", action="store_true", help="only measure simulated blocks/s")
+    parser.add_argument("--forks", type=int, default=0, help="only so many hostile networks")
     options = parser.parse_args(arguments)
+    if options.forks:
+        return _forks(options.start, options.forks)
     if options.speed:
         _say(f"{measure_speed():.0f} simulated blocks/s, 4 validators, stub signatures")
         return 0
@@ -58,6 +62,25 @@ def _swarm(start: int, count: int) -> int:
     if missed:
         _say(f"taken less than {MARGIN} times: {', '.join(missed)}")
     return 1 if failed or (missed and count >= _MAY_MISS_BELOW) else 0
+
+
+def _forks(start: int, count: int) -> int:
+    """Run networks with just too many hostile; return 1 where a fork is not proven."""
+    begun = said = time.monotonic()
+    counters: Counter[str] = Counter()
+    failed: list[int] = []
+    for done, result in enumerate(run_forks(range(start, start + count)), 1):
+        counters.update(result.counters)
+        if result.failure is not None:
+            failed.append(result.seed)
+            _say(f"seed {result.seed} fails: {result.failure}")
+        if time.monotonic() - said > _PROGRESS_EVERY_S:
+            said = time.monotonic()
+            _say(f"{done}/{count} networks, {len(failed)} failed")
+    for name, times in sorted(counters.items()):
+        _say(f"{times:10} {name}")
+    _say(f"{count} networks in {time.monotonic() - begun:.1f} s; failed: {failed or 'none'}")
+    return 1 if failed else 0
 
 
 def _say(line: str) -> None:
