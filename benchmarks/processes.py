@@ -15,9 +15,10 @@ class Usage:
     ticks: int
 
 
-def children_of(parent: int) -> dict[int, tuple[str, ...]]:
-    """Return the process ids and command lines of a process's children."""
-    found = {}
+def descendants_of(ancestor: int) -> dict[int, tuple[str, ...]]:
+    """Return the process ids and command lines of a process's children, and of theirs."""
+    parents: dict[int, int] = {}
+    commands: dict[int, tuple[str, ...]] = {}
     for folder in PROC.iterdir():
         if not folder.name.isdecimal():
             continue
@@ -26,15 +27,26 @@ def children_of(parent: int) -> dict[int, tuple[str, ...]]:
             command = (folder / "cmdline").read_bytes()
         except OSError:  # it ended meanwhile
             continue
-        if int(stat.rpartition(")")[2].split()[1]) == parent:
-            words = command.rstrip(b"\0").split(b"\0")
-            found[int(folder.name)] = tuple(word.decode(errors="replace") for word in words)
+        pid = int(folder.name)
+        parents[pid] = int(stat.rpartition(")")[2].split()[1])
+        words = command.rstrip(b"\0").split(b"\0")
+        commands[pid] = tuple(word.decode(errors="replace") for word in words)
+    found: dict[int, tuple[str, ...]] = {}
+    waiting = [ancestor]
+    while waiting:
+        parent = waiting.pop()
+        for pid, its_parent in parents.items():
+            if its_parent == parent and pid not in found:
+                found[pid] = commands[pid]
+                waiting.append(pid)
     return found
 
 
 def name_of(command: tuple[str, ...], home: Path) -> str:
-    """Return what a child of ``isthmus up`` is: ``hub/node0``, ``relayer``, ``broker``."""
-    if "broker" in command:
+    """Return what a process below ``isthmus up`` is: ``hub/node0``, ``relayer``, ``broker``."""
+    if any("iotcore" in word for word in command):
+        return "broker/iotcore"
+    if any("broker" in word for word in command):
         return "broker"
     if "--home" in command:
         folder = Path(command[command.index("--home") + 1])

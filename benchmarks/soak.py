@@ -35,7 +35,7 @@ from benchmarks.network import (
     open_channel,
     running_network,
 )
-from benchmarks.processes import children_of, name_of, usage_of
+from benchmarks.processes import descendants_of, name_of, usage_of
 from benchmarks.report import describe_machine
 from chainkit.primitives.errors import OperationFailed
 from isthmus.homes import NetPlace
@@ -95,7 +95,7 @@ async def sample_for(run: Run, reader: DeliveryReader, out: TextIO, up: int, hom
     while True:
         now = time.monotonic() - run.started
         backlog = len(run.submitted_at) - len(reader.seen_at)
-        for pid, command in {up: ("up",), **children_of(up)}.items():
+        for pid, command in {up: ("up",), **descendants_of(up)}.items():
             usage, name = usage_of(pid), name_of(command, home)
             if usage is None:
                 continue

@@ -1,12 +1,17 @@
 """Every benchmark runs, with sizes so small that its figures mean nothing."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 
 import pytest
 
 from benchmarks import __main__ as runner
 from benchmarks import block_sync, light_client, live, proofs, simulator
 from benchmarks.live import percentile
+from benchmarks.processes import descendants_of, name_of, usage_of
 from benchmarks.report import Row, format_rows
 from benchmarks.soak import BASELINE_SHARE, MAX_GROWTH, Process, Run, memory_table, voucher_denom
 
@@ -91,6 +96,28 @@ def test_growth_is_of_the_last_minute_over_the_baselines():
     assert growth["fills"] == 1.0
     assert growth["leaks"] > MAX_GROWTH
     assert hour / BASELINE_SHARE == 600
+
+
+def test_the_processes_below_one_are_found_and_named(tmp_path):
+    """Children and their children, by what a network starts."""
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()', 'relay'])"
+    with subprocess.Popen([sys.executable, "-c", code, "broker"], stdin=subprocess.PIPE) as child:
+        try:
+            deadline = time.monotonic() + 30
+            while len(found := descendants_of(child.pid)) < 1 and time.monotonic() < deadline:
+                os.sched_yield()
+            assert [command[-1] for command in found.values()] == ["relay"]
+            assert child.pid in descendants_of(os.getpid())
+            assert usage_of(child.pid).rss_kib > 1_000
+        finally:
+            child.communicate(b"\n")
+
+    home = tmp_path / "net"
+    assert usage_of(child.pid) is None
+    assert name_of(("python", "-m", "x.broker", "4711"), home) == "broker"
+    assert name_of(("python", "-m", "node", "--home", str(home / "hub" / "node0")), home) == (
+        "hub/node0"
+    )
 
 
 def test_the_soak_knows_the_voucher_that_must_arrive():
