@@ -202,8 +202,8 @@ class InProcessZone:
     def rpc_tx_search(self, query, **_):
         return {
             "txs": [
-                {"height": str(height), "tx_result": result_json(result)}
-                for height, _, result in self.included.values()
+                {"hash": name, "height": str(height), "tx_result": result_json(result)}
+                for name, (height, _, result) in self.included.items()
                 if any(matches(query, event) for event in result.events)
             ]
         }

@@ -17,6 +17,9 @@ STEPS: Mapping[str, PacketStep] = {
 }
 """ibc-go's events of packets."""
 
+MAX_SEQUENCE_DIGITS = 20
+"""Of a number of 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
@@ -36,28 +39,24 @@ def read_events(events: Iterable[tuple[str, Mapping[str, str]]]) -> tuple[Logged
     Raises:
         MalformedMessage: One lacks what names its packet.
     """
-    return tuple(
-        LoggedEvent(
-            STEPS[kind],
-            _key_of(attributes),
-            (attributes["packet_dst_port"], attributes["packet_dst_channel"]),
-            attributes.get("msg_index", ""),
-            attributes,
-        )
-        for kind, attributes in events
-        if kind in STEPS
-    )
+    return tuple(_logged(kind, attributes) for kind, attributes in events if kind in STEPS)
 
 
-def _key_of(attributes: Mapping[str, str]) -> PacketKey:
+def _logged(kind: str, attributes: Mapping[str, str]) -> LoggedEvent:
     try:
-        return PacketKey(
+        sequence = attributes["packet_sequence"]
+        is_number = sequence.isascii() and sequence.isdecimal()
+        if not is_number or len(sequence) > MAX_SEQUENCE_DIGITS:
+            raise MalformedMessage(f"packet_sequence is no number: {sequence[:40]!r}")
+        key = PacketKey(
             PortId(attributes["packet_src_port"]),
             ChannelId(attributes["packet_src_channel"]),
-            Sequence(int(attributes["packet_sequence"])),
+            Sequence(int(sequence)),
         )
-    except (KeyError, ValueError) as error:
-        raise MalformedMessage("event of a packet does not name it") from error
+        destination = (attributes["packet_dst_port"], attributes["packet_dst_channel"])
+    except KeyError as error:
+        raise MalformedMessage(f"event of a packet has no {error}") from error
+    return LoggedEvent(STEPS[kind], key, destination, attributes.get("msg_index", ""), attributes)
 
 
 def packet_event(

@@ -225,10 +225,10 @@ class ZoneUser:
             return found
         answer = await self.transport.call("block_search", params)
         for block in sequence(field(answer, "blocks"), what="blocks"):
-            number = text(field(block, "block", "header", "height"), what="height")
-            results = await self.transport.call("block_results", {"height": number})
+            number = integer(field(block, "block", "header", "height"), what="height")
+            results = await self.transport.call("block_results", {"height": str(number)})
             events = mapping(results, what="block_results").get("finalize_block_events")
-            found.append((BlockHeight(int(number)), "", tuple(events_from_json(events))))
+            found.append((BlockHeight(number), "", tuple(events_from_json(events))))
         return found
 
 
