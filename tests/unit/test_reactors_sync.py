@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from chainkit.formats.tendermint.block_codec import block_id_of, encode_block, hash_of_evidence
 from chainkit.formats.tendermint.sign_bytes import commit_vote_sign_bytes
@@ -280,6 +281,21 @@ async def test_a_new_node_fetches_verifies_and_hands_over():
     assert net.executor.applied == CHAIN[:11]
     assert net.dropped == {}
     assert not net.syncer.is_syncing
+
+
+async def test_a_sync_says_what_it_waits_for():
+    """Without a peer it cannot know whether it is behind: it goes on asking, and says so."""
+    net, asked = Net({}), asyncio.Event()
+    net.broadcast = lambda channel_id, message: asked.set() or 0
+    with capture_logs() as logs:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            running = group.create_task(net.syncer.run(net))
+            await asked.wait()
+            running.cancel()
+
+    assert logs[0]["event"] == "blocksync.asked_peers"
+    assert (logs[0]["peers"], logs[0]["next_height"], logs[0]["peers_height"]) == (0, 1, 0)
+    assert net.syncer.is_syncing
 
 
 async def test_a_forged_block_is_not_applied_and_its_sender_dropped():

@@ -138,7 +138,15 @@ class BlockSyncReactor:
         ask_status_at = _now()
         while not pool.is_caught_up(_now()):
             if _now() >= ask_status_at:
-                peers.broadcast(BLOCKSYNC_CHANNEL, encode_blocksync_message(StatusRequest()))
+                asked = peers.broadcast(
+                    BLOCKSYNC_CHANNEL, encode_blocksync_message(StatusRequest())
+                )
+                self._log.info(
+                    "blocksync.asked_peers",
+                    peers=asked,
+                    next_height=pool.height,
+                    peers_height=pool.max_peer_height(),
+                )
                 ask_status_at = TimestampNs(_now() + STATUS_PERIOD_NS)
             self._perform_plan(pool, peers)
             pair = pool.next_pair()
