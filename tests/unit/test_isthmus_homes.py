@@ -86,3 +86,11 @@ def test_any_port_gives_a_path_that_the_relayer_reads(tmp_path):
     settings = parse_settings(tomllib.loads((tmp_path / "relayer" / "relayer.toml").read_text()))
 
     assert [path.name for path in settings.paths] == ["path-0", "path-1"]
+
+
+def test_the_description_s_poll_interval_is_the_relayer_s(tmp_path):
+    """A key that is read and used nowhere would be a lie."""
+    write_network(tmp_path, parse_spec("[relayer]\npoll_ms = 70\n"), genesis_time=TIME, seeds=SEEDS)
+    settings = parse_settings(tomllib.loads((tmp_path / "relayer" / "relayer.toml").read_text()))
+
+    assert settings.poll_interval_ns == 70_000_000

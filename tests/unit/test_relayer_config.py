@@ -6,6 +6,7 @@ import pytest
 
 from ibc.ics04_channel.types import Order
 from relayer.config import WrongSetting, parse_settings
+from relayer.limits import POLL_INTERVAL_NS
 
 GOOD = f"""
 trusting_period_s = 600
@@ -69,3 +70,16 @@ def test_a_wrong_setting_is_named(old: str, new: str, where: str) -> None:
     """
     with pytest.raises(WrongSetting, match=where):
         parse_settings(tomllib.loads(GOOD.replace(old, new)))
+
+
+def test_the_poll_interval_is_read_or_refused() -> None:
+    """
+    In milliseconds; without it, the relayer's own.
+    """
+    given = parse_settings(tomllib.loads("poll_ms = 120\n" + GOOD))
+
+    assert given.poll_interval_ns == 120_000_000
+    assert parse_settings(tomllib.loads(GOOD)).poll_interval_ns == POLL_INTERVAL_NS
+    for wrong in ("0", "-1", "1.5", "true", '"fast"'):
+        with pytest.raises(WrongSetting, match="poll_ms: expected whole milliseconds"):
+            parse_settings(tomllib.loads(f"poll_ms = {wrong}\n" + GOOD))
