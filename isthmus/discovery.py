@@ -14,7 +14,7 @@ from chainkit.commitments.database import KeyValueDatabase
 from chainkit.primitives.errors import OperationFailed
 from ibc.ics02_client.port import LightClient
 from ibc.ics26_routing.port import ApplicationFactory
-from isthmus.ports import ChainKind
+from isthmus.ports import ChainKind, FileVerifier
 from parachains.sdk.kinds import NodeParts
 from relay_chain.node.ports import Application
 
@@ -150,6 +150,20 @@ def find_light_clients(names: Sequence[str]) -> tuple[LightClient, ...]:
         NotInstalled, CannotLoad: One cannot be had.
     """
     return tuple(cast("LightClient", _LIGHT_CLIENTS.load(name)) for name in names)
+
+
+def find_file_verifiers() -> Mapping[str, FileVerifier]:
+    """Return what installed light clients can check of a file, by name.
+
+    A light client offers it as its attribute ``file_verifier``; most have none.
+
+    Raises:
+        CannotLoad: A light client's package cannot be imported.
+    """
+    clients = (_LIGHT_CLIENTS.load(name) for name in _LIGHT_CLIENTS.points())
+    found = (getattr(client, "file_verifier", None) for client in clients)
+    offered = (cast("FileVerifier", verifier) for verifier in found if verifier is not None)
+    return {verifier.name: verifier for verifier in offered}
 
 
 def find_ibc_applications(names: Sequence[str]) -> tuple[ApplicationFactory, ...]:

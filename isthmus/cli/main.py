@@ -8,6 +8,7 @@ import click
 from isthmus.cli.daemons import broker, relay
 from isthmus.cli.demo import demo
 from isthmus.cli.keys import keys
+from isthmus.cli.light_client import light_client
 from isthmus.cli.network import down, up
 from isthmus.cli.output import Group
 from isthmus.cli.query import query
@@ -30,7 +31,8 @@ def cli() -> None:
     """A cross-chain hub: local networks, relaying and demos."""
 
 
-for _command in (up, down, status, keys, tx, query, trace_command, relay, broker, demo):
+_COMMANDS = (up, down, status, keys, tx, query, trace_command, relay, broker, light_client, demo)
+for _command in _COMMANDS:
     cli.add_command(_command)
 
 

@@ -18,6 +18,7 @@ from light_clients.bitcoin.codec import (
     decode_headers,
 )
 from light_clients.bitcoin.errors import ClientNotFound, InvalidSubstitute, InvalidUpgradeClient
+from light_clients.bitcoin.header_file import HeaderFile
 from light_clients.bitcoin.rules import validate_anchor, validate_client_state
 from light_clients.bitcoin.types import CLIENT_TYPE, ClientState
 
@@ -30,6 +31,8 @@ class BitcoinClient:
     consensus_state_type_url: str = ANCHOR_TYPE_URL
     """A client is created from an anchor; what it stores are plain consensus states."""
     client_message_type_urls: tuple[str, ...] = (HEADERS_TYPE_URL,)
+    file_verifier: HeaderFile = HeaderFile()
+    """What ``isthmus light-client verify`` offers of it."""
 
     def initialize(
         self,

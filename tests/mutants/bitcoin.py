@@ -93,4 +93,18 @@ MUTANTS = (
         "        if left == b'':",
         "tests/vectors/test_bitcoin_blocks.py::test_repeated_transactions_are_refused",
     ),
+    Mutant(
+        "bitcoin: first hash of a file of headers",
+        "light_clients/bitcoin/header_file.py",
+        "    if first_hash and parse_display_hash(first_hash) != start.header.hash:",
+        "    if first_hash and not parse_display_hash(first_hash):",
+        "tests/unit/test_cli_light_client.py::test_the_first_header_can_be_pinned",
+    ),
+    Mutant(
+        "bitcoin: work of a file's first header",
+        "light_clients/bitcoin/header_file.py",
+        "    check_proof_of_work(start.header, network.rules)\n",
+        "",
+        "tests/unit/test_cli_light_client.py::test_a_first_header_without_work_is_wrong",
+    ),
 )

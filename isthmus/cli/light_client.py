@@ -1,0 +1,119 @@
+"""``light-client verify``: what a light client checks of a file, with no network.
+
+Each installed light client that has a ``file_verifier`` is a command of its own.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from chainkit.primitives.errors import MalformedMessage
+from isthmus.cli.output import Command, Group, Output, json_option
+from isthmus.discovery import find_file_verifiers
+from isthmus.ports import FileVerdict, FileVerifier
+
+
+class Verifiers(Group):
+    """One command for each light client that can check a file."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return what can be checked, by name."""
+        del ctx
+        return sorted(find_file_verifiers())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of one."""
+        del ctx
+        verifier = find_file_verifiers().get(cmd_name)
+        return None if verifier is None else _command(verifier)
+
+
+def _command(verifier: FileVerifier) -> click.Command:
+    """Return the command that checks files of one kind."""
+    names = {option.name.replace("-", "_"): option.name for option in verifier.options}
+
+    def run(file: Path, *, as_json: bool, **given: str) -> None:
+        values = {names[key]: value for key, value in given.items()}
+        sys.exit(0 if _verify(verifier, file, values, Output(as_json)) else 1)
+
+    options: list[click.Parameter] = [
+        click.Option(
+            [f"--{option.name}"],
+            default=option.default,
+            show_default=bool(option.default),
+            help=option.summary,
+        )
+        for option in verifier.options
+    ]
+    file = click.Argument(["file"], type=click.Path(path_type=Path, exists=True, dir_okay=False))
+    command = Command(
+        verifier.name,
+        callback=run,
+        params=[file, *options],
+        help=verifier.summary,
+        example=f"isthmus light-client verify {verifier.name} {verifier.example}",
+    )
+    json_option(command)
+    return command
+
+
+def _verify(verifier: FileVerifier, file: Path, values: Mapping[str, str], output: Output) -> bool:
+    """Check a file and print the result; return whether all of it is right."""
+    size = file.stat().st_size
+    if size > verifier.max_bytes:
+        raise MalformedMessage(f"{file}: {size} bytes, more than {verifier.max_bytes}")
+    began = time.monotonic()
+    steps = verifier.verify(file.read_bytes(), values, int(time.time()))
+    verdict = follow(steps, verifier.unit, sys.stderr)
+    seconds = round(time.monotonic() - began, 3)
+    answer: dict[str, object] = {
+        "valid": verdict.wrong is None,
+        "checked": verdict.checked,
+        "total": verdict.total,
+        **verdict.facts,
+        "seconds": seconds,
+    }
+    if verdict.wrong is not None:
+        answer["wrong"] = dict(verdict.wrong)
+    output.result(answer, lambda: _text(verifier, verdict, seconds))
+    return verdict.wrong is None
+
+
+def follow(steps: Iterator[FileVerdict], unit: str, screen: TextIO) -> FileVerdict:
+    """Return the last step; a person at ``screen`` sees a bar move."""
+    verdict = next(steps)
+    with click.progressbar(
+        length=verdict.total, label=unit, file=screen, hidden=not screen.isatty()
+    ) as bar:
+        bar.update(verdict.checked)
+        for step in steps:
+            bar.update(step.checked - verdict.checked)
+            verdict = step
+    return verdict
+
+
+def _text(verifier: FileVerifier, verdict: FileVerdict, seconds: float) -> str:
+    lines = [f"{verdict.checked} of {verdict.total} {verifier.unit} are right, in {seconds:.3f} s"]
+    lines += [f"{name.replace('_', ' '):<13} {value}" for name, value in verdict.facts.items()]
+    if verdict.wrong is not None:
+        lines.append("the next is wrong:")
+        lines += [f"{name.replace('_', ' '):<13} {value}" for name, value in verdict.wrong.items()]
+    return "\n".join(lines)
+
+
+@click.group("light-client", example="isthmus light-client verify --help", cls=Group)
+def light_client() -> None:
+    """Use a light client by itself."""
+
+
+@light_client.group(
+    cls=Verifiers,
+    example="isthmus light-client verify bitcoin headers.bin --first-height 822528\n"
+    "isthmus light-client verify bitcoin headers.bin --first-height 822528 --json",
+)
+def verify() -> None:
+    """Check a file as the hub's light client would."""
