@@ -109,6 +109,10 @@ def crafted(rng):
     r, r_point = rng.choice(known_points())
     key = rng.choice(encodings(reference.add(a_point, rng.choice(torsion()))))
     nonce = rng.choice(encodings(reference.add(r_point, rng.choice(torsion()))))
+    if rng.randrange(4) == 0:  # of small order alone: most odd encodings are among these
+        a, key = 0, rng.choice(small_order_encodings())
+    if rng.randrange(4) == 0:
+        r, nonce = 0, rng.choice(small_order_encodings())
     message = rng.randbytes(rng.choice((0, 1, 47, 48, 63, 64, 111, 112, 120, 300)))
     h = int.from_bytes(hashlib.sha512(nonce + key + message).digest(), "little")
     s = (r + h * a) % reference.L

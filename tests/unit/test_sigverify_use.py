@@ -109,6 +109,19 @@ class TestSkipping:
             refused += verdict is light.Verdict.INVALID
         assert refused >= 5
 
+    def test_a_bad_signature_that_only_the_trusted_set_needs(self):
+        """The new set has enough without its last place, on which all the trust stands."""
+        last = NEW_VALIDATORS.validators[-1].address
+        key = next(key for key in NEW_KEYS if key.address == last)
+        old = signers.set_of([key], 10)
+        trusted = light.trusted_state_of(
+            signers.light_block_of(CHAIN, 5, GENESIS_TIME, old, [key]), old
+        )
+
+        assert light.verdict(trusted, self._block(), OPTIONS, NOW) is light.Verdict.TRUSTED
+        ed25519.VERIFIED.clear()
+        assert light.verdict(trusted, self._block(5), OPTIONS, NOW) is light.Verdict.INVALID
+
     def test_a_large_new_set_waits_for_the_trusted(self, batches, monkeypatch):
         """A set made to keep us busy is not looked at before the trusted signatures held."""
         monkeypatch.setattr(light, "MAX_JOINT_VALIDATORS", 5)
