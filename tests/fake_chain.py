@@ -58,6 +58,7 @@ class FakeChain:
     intents: list = field(default_factory=list)
     sent_by: dict = field(default_factory=dict)
     signer_key: bytes = b""
+    gas_price: int = 0
     away: Exception | None = None
 
     @property
@@ -159,6 +160,7 @@ class FakeKind:
     def user(self, access, transport):
         chain = _CHAINS[access.chain_id]
         chain.signer_key = access.private_key
+        chain.gas_price = access.gas_price_millionths
         return FakeUser(chain)
 
 

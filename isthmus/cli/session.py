@@ -89,8 +89,12 @@ class Session:
             return self._accounts[text].bech32(chain.bech32_prefix)
         return text
 
-    async def user(self, chain: ChainPlace, account: str = "") -> ChainUser:
+    async def user(
+        self, chain: ChainPlace, account: str = "", *, gas_price_millionths: int = 0
+    ) -> ChainUser:
         """Return a chain as its kind shows it, signing with an account if one is given.
+
+        Its transactions pay ``gas_price_millionths`` of a base unit for a unit of gas.
 
         Raises:
             UnknownName: There is no such account.
@@ -106,6 +110,7 @@ class Session:
                 private_key=key,
                 address_prefix=chain.bech32_prefix,
                 fee_denom=Denom(chain.denom),
+                gas_price_millionths=gas_price_millionths,
             )
             self._users[chain.name, account] = kind.user(access, transport)
         return self._users[chain.name, account]

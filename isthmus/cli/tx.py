@@ -14,7 +14,13 @@ from chainkit.primitives.types import ChannelId, PortId, TimestampNs
 from isthmus.cli.output import Command, Group, Output, home_option, json_option
 from isthmus.cli.session import Session
 from isthmus.cli.trace import follow, hop_json, hop_text
-from isthmus.cli.values import CoinsType, CoinType, DurationType, JsonObject
+from isthmus.cli.values import (
+    CoinsType,
+    CoinType,
+    DurationType,
+    GasPriceType,
+    JsonObject,
+)
 from isthmus.devnet import NotReady
 from isthmus.homes import ChainPlace
 from isthmus.ports import ChainUser
@@ -39,6 +45,23 @@ SEQUENCE_TRIES = 3
 
 chain_option = click.option(
     "--chain", "chain_name", default="", help="Chain by its name; the first of the network else."
+)
+
+_GAS_PRICE = "isthmus.gas_price"
+
+
+def _keep_gas_price(ctx: click.Context, _: click.Parameter, value: int) -> None:
+    ctx.meta[_GAS_PRICE] = value
+
+
+gas_price_option = click.option(
+    "--gas-price",
+    type=GasPriceType(),
+    default="0",
+    show_default=True,
+    expose_value=False,
+    callback=_keep_gas_price,
+    help="Base units of the chain's own token that a unit of gas costs, as 0.025.",
 )
 
 
@@ -136,11 +159,12 @@ Body = Callable[[Job], Coroutine[object, object, None]]
 
 def run_job(home: Path, chain_name: str, account: str, body: Body, *, as_json: bool) -> None:
     """Run ``body`` with the chain that was named, signing with ``account``."""
+    price = int(click.get_current_context().meta.get(_GAS_PRICE, 0))
 
     async def run() -> None:
         async with Session(home) as session:
             chain = session.chain(chain_name)
-            user = await session.user(chain, account)
+            user = await session.user(chain, account, gas_price_millionths=price)
             await body(Job(session, chain, user, Output(as_json)))
 
     asyncio.run(run())
@@ -178,6 +202,7 @@ def tx() -> None:
 @click.argument("to")
 @click.argument("coins", type=CoinsType())
 @chain_option
+@gas_price_option
 @home_option
 @json_option
 def send(
@@ -200,6 +225,7 @@ def send(
 @click.argument("receiver")
 @click.argument("coin", type=CoinType())
 @chain_option
+@gas_price_option
 @click.option("--to", "target", default="", help="Chain to send to; hops between are found.")
 @click.option("--channel", default="", help="Channel to send over, instead of --to.")
 @click.option("--port", default="transfer", show_default=True, help="Port of the channel.")
@@ -287,6 +313,7 @@ async def _report_transfer(job: Job, outcome: TxOutcome, *, following: bool) -> 
 @click.argument("validator")
 @click.argument("coin", type=CoinType())
 @chain_option
+@gas_price_option
 @home_option
 @json_option
 def delegate(
@@ -301,6 +328,7 @@ def delegate(
 @click.argument("validator")
 @click.argument("coin", type=CoinType())
 @chain_option
+@gas_price_option
 @home_option
 @json_option
 def undelegate(
@@ -328,6 +356,7 @@ def undelegate(
     help='JSON with "@type", or @FILE: executed if it passes. May be repeated.',
 )
 @chain_option
+@gas_price_option
 @home_option
 @json_option
 def submit_proposal(
@@ -351,6 +380,7 @@ def submit_proposal(
 @click.argument("proposal", type=click.IntRange(min=1))
 @click.argument("option", type=click.Choice(["yes", "no", "abstain", "no_with_veto"]))
 @chain_option
+@gas_price_option
 @home_option
 @json_option
 def vote(
@@ -368,6 +398,7 @@ def vote(
 @click.argument("account")
 @click.argument("message", type=JsonObject())
 @chain_option
+@gas_price_option
 @home_option
 @json_option
 def message(

@@ -11,6 +11,7 @@ from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.timestamps import NS_PER_SECOND
 
 _DURATION = re.compile(r"(\d{1,9})(s|m|h)", re.ASCII)
+_GAS_PRICE = re.compile(r"(\d{1,9})(?:\.(\d{1,6}))?", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -69,6 +70,23 @@ class DurationType(click.ParamType[int]):
         if match is None or not int(match[1]):
             self.fail(f"expected a duration above 0, as 30s, 10m or 1h; got {value!r}", param, ctx)
         return int(match[1]) * _SECONDS[match[2]] * NS_PER_SECOND
+
+
+class GasPriceType(click.ParamType[int]):
+    """What a unit of gas costs, in base units with at most six decimals."""
+
+    name = "price"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return millionths of a base unit."""
+        if isinstance(value, int):
+            return value
+        match = _GAS_PRICE.fullmatch(str(value))
+        if match is None:
+            self.fail(f"expected base units a unit of gas, as 0.025; got {value!r}", param, ctx)
+        return int(match[1]) * 10**6 + int((match[2] or "").ljust(6, "0"))
 
 
 class JsonObject(click.ParamType[dict[str, object]]):

@@ -101,6 +101,21 @@ def test_each_command_asks_for_what_it_says(net, arguments, intent) -> None:
     assert result.stdout.startswith(f"{HASH}  hub height 12  code 0")
 
 
+@pytest.mark.parametrize(
+    ("price", "millionths"),
+    [("0", 0), ("0.025", 25_000), ("3", 3_000_000), ("1.000001", 1_000_001)],
+)
+def test_gas_is_paid_at_the_price_that_is_given(net, price, millionths) -> None:
+    """
+    Whole millionths of a base unit: no float decides a fee.
+    """
+    net.chains["hub"].outcomes = [included()]
+    result = run(net, "tx", "send", "alice", "bob", "1ucoin", "--gas-price", price)
+
+    assert result.exit_code == 0, result.output
+    assert net.chains["hub"].gas_price == millionths
+
+
 def test_a_refused_transaction_is_one_line_and_exit_code_1(net) -> None:
     """
     The node's own words, its code, and no traceback; --json has the same where the result would be.
@@ -161,6 +176,8 @@ def test_a_transaction_that_no_block_takes_is_given_up(net, monkeypatch) -> None
         (("transfer", "alice", "bob", "0ucoin", "--to", "hub"), 2, "above 0"),
         (("transfer", "alice", "bob", "1ucoin"), 2, "either --to CHAIN or --channel"),
         (("transfer", "alice", "bob", "1ucoin", "--to", "hub", "--timeout", "5"), 2, "as 30s"),
+        (("send", "alice", "bob", "1ucoin", "--gas-price", "1.2345678"), 2, "as 0.025"),
+        (("send", "alice", "bob", "1ucoin", "--gas-price", "-1"), 2, "as 0.025"),
         (("message", "alice", "[1]"), 2, "expected a JSON object"),
         (("message", "alice", "@/nowhere"), 2, "JSON object or @FILE"),
         (("vote", "alice", "1", "maybe"), 2, "no_with_veto"),
