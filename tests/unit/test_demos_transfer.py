@@ -40,8 +40,6 @@ def test_a_report_in_which_all_holds_has_no_failures():
         ({"supply_conserved": False, "supply_violations": ("1 too many",)}, "1 too many"),
         ({"hops": 1}, "1 hops, expected 2"),
         ({"proofs_verified": 19}, "19 proofs were verified, expected 20 or more"),
-        ({"seconds_to_ready": 40.0}, "expected under 40.0 s"),
-        ({"seconds_to_first_delivery": 20.0}, "expected under 20.0 s"),
     ],
 )
 def test_everything_that_does_not_hold_fails_the_demo(change, text):
@@ -49,6 +47,21 @@ def test_everything_that_does_not_hold_fails_the_demo(change, text):
     (failure,) = replace(GOOD, **change).failures()
 
     assert text in failure
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"seconds_to_ready": 40.0}, "ready after 40.0 s, expected under 40.0 s"),
+        ({"seconds_to_first_delivery": 20.0}, "delivered after 20.0 s, expected under 20.0 s"),
+    ],
+)
+def test_what_is_slow_is_said_and_fails_nothing(change, text):
+    """A busy machine makes a demo slow, not wrong."""
+    report = replace(GOOD, **change)
+
+    assert report.slow_parts() == (text,)
+    assert report.failures() == GOOD.slow_parts() == ()
 
 
 def test_the_report_reads_as_a_text():
