@@ -1,0 +1,139 @@
+"""Defences of the UTXO chain: what it adds to Bitcoin's rules, and reorganisations."""
+
+from tests.mutants.support import Mutant
+
+_RULES = "tests/unit/test_utxo_rules.py"
+_CHAIN_TESTS = "tests/unit/test_utxo_chain.py"
+_MACHINE = "parachains/utxo/state_machine.py"
+_LEDGER = "parachains/utxo/ledger.py"
+_CHAIN = "parachains/utxo/chain.py"
+_UNDO = "parachains/utxo/undo.py"
+
+MUTANTS = (
+    Mutant(
+        "utxo: timeouts by median time past",
+        _MACHINE,
+        "parent.height + 1, parent.median_time_past, self.stores.store",
+        "parent.height + 1, parent.header.time, self.stores.store",
+        f"{_RULES}::test_header_times_decide_no_timeout",
+    ),
+    Mutant(
+        "utxo: host time never goes back",
+        _MACHINE,
+        "ctx = self._context(parent.height + 1, parent.median_time_past",
+        "ctx = self._context(parent.height + 1, parent.header.time",
+        f"{_RULES}::test_host_time_never_goes_back",
+    ),
+    Mutant(
+        "utxo: input 0 signs everything",
+        _MACHINE,
+        "    if not witness or witness[0][-1:] != bytes([SIGHASH_ALL]):",
+        "    if not witness:",
+        f"{_RULES}::test_input_0_signs_all",
+    ),
+    Mutant(
+        "utxo: messages are of input 0's owner",
+        _MACHINE,
+        "            if any(signer != owner for signer in route.signers(message)):",
+        "            if not route.signers(message):",
+        f"{_RULES}::test_messages_are_of_the_owner",
+    ),
+    Mutant(
+        "utxo: only a key hash owns",
+        _MACHINE,
+        "    if program is None or program[0] != 0 or len(program[1]) != 20:",
+        "    if program is None:",
+        f"{_RULES}::test_escrow_speaks_for_nobody",
+    ),
+    Mutant(
+        "utxo: escrow balance",
+        _LEDGER,
+        "    if after - before != wanted:",
+        "    if after < 0:",
+        f"{_RULES}::test_escrow_moves_by_what_messages_move",
+    ),
+    Mutant(
+        "utxo: escrow is looked at without messages",
+        _LEDGER,
+        "        any(coin.output.script_pubkey == ESCROW_SCRIPT for coin in spent)\n        or any",
+        "        any",
+        f"{_RULES}::test_escrow_moves_by_what_messages_move",
+    ),
+    Mutant(
+        "utxo: payouts go to the receiver",
+        _LEDGER,
+        "        if output is None or output.script_pubkey != output_script_of(payout.receiver):",
+        "        if output is None:",
+        f"{_RULES}::test_payouts_go_to_the_receiver_to_the_satoshi",
+    ),
+    Mutant(
+        "utxo: payouts are whole",
+        _LEDGER,
+        "        if output.value != value:",
+        "        if output.value > value:",
+        f"{_RULES}::test_payouts_go_to_the_receiver_to_the_satoshi",
+    ),
+    Mutant(
+        "utxo: lots are assigned to the last unit",
+        _LEDGER,
+        "if amount}\n    if wrong:",
+        "if amount}\n    if wrong and not left:",
+        f"{_RULES}::test_lots_are_assigned_to_the_last_unit",
+    ),
+    Mutant(
+        "utxo: lots lie where they can be spent",
+        _LEDGER,
+        "        if not spendable or tx.outputs",
+        "        if item.output < len(tx.outputs) and tx.outputs",
+        f"{_RULES}::test_lots_are_assigned_to_the_last_unit",
+    ),
+    Mutant(
+        "utxo: spending an outpoint with lots is looked at without messages",
+        _LEDGER,
+        "        or any(store.get(_lot_key(i.previous_output)) is not None for i in tx.inputs)\n",
+        "",
+        f"{_RULES}::test_lots_are_assigned_to_the_last_unit",
+    ),
+    Mutant(
+        "utxo: the commitment is of this state",
+        _CHAIN,
+        "        if root is None or root != self.machine.root_after(run):",
+        "        if root is None:",
+        f"{_CHAIN_TESTS}::test_coinbases_that_are_refused",
+    ),
+    Mutant(
+        "utxo: a repeated transaction condemns no header",
+        _CHAIN,
+        "        check_block(block)\n        check_witness",
+        "        check_witness",
+        f"{_RULES}::test_a_mutated_block_does_not_condemn_the_true_one",
+    ),
+    Mutant(
+        "utxo: a changed witness condemns no header",
+        _CHAIN,
+        "        check_block(block)\n        check_witness_commitment(block)\n",
+        "        check_block(block)\n",
+        f"{_RULES}::test_a_mutated_block_does_not_condemn_the_true_one",
+    ),
+    Mutant(
+        "utxo: undo takes everything back",
+        _UNDO,
+        "        before = {key: self._inner.get(key) for key in changes}",
+        "        before = {key: self._inner.get(key) for key in changes if key[:1] != b'c'}",
+        f"{_CHAIN_TESTS}::test_reorganisation_restores_and_replays",
+    ),
+    Mutant(
+        "utxo: the state is read again after undo",
+        _CHAIN,
+        "        self.machine.reopen()\n",
+        "",
+        f"{_CHAIN_TESTS}::test_reorganisation_restores_and_replays",
+    ),
+    Mutant(
+        "utxo: an invalid branch leaves the old chain",
+        _CHAIN,
+        "            for old in reversed(left):\n                self._connect(self._points[old.header.hash])\n",
+        "",
+        f"{_CHAIN_TESTS}::test_an_invalid_heavier_branch_changes_nothing",
+    ),
+)
