@@ -24,6 +24,7 @@ from chainkit.runtime.abci import FinalizeBlockRequest
 from chainkit.runtime.application import Application
 from chainkit.runtime.transaction import AnyMessage
 from chainkit.wire.proto.cosmos.bank.v1beta1.query_pb2 import QueryBalanceRequest
+from fuzz.handlers import handle, ibc_world, stored_messages
 from ibc.datagram.module import APPLICATION as DATAGRAM
 from ibc.forward.module import APPLICATION as FORWARDING
 from ibc.ics02_client.port import AnyValue
@@ -234,6 +235,20 @@ def _message_seeds() -> Sequence[object]:
     return tuple(AnyValue(url, b"\x0a\x02ab") for url in _hub()._runner._router.type_urls())
 
 
+def _hub_handler(value: AnyValue) -> None:
+    handle(_hub()._runner._router, _hub()._checking(), value)
+
+
+def _ibc_handler(value: AnyValue) -> None:
+    chain, _ = ibc_world()
+    handle(chain._messages, chain.context(), value)
+
+
+def _ibc_seeds() -> Sequence[object]:
+    chain, seeds = ibc_world()
+    return (*seeds, *stored_messages(chain._messages))
+
+
 def _check_tx(data: bytes) -> int:
     return _hub().check_tx(data, recheck=False).code
 
@@ -384,6 +399,11 @@ TARGETS = (
         "app.toml", "text", _with_file(read_app_config, "app.toml"), lambda: (_APP_TOML,), _FILES
     ),
     HandTarget("application.message", "any", _message, _message_seeds, ()),
+    HandTarget(
+        "application.handler", "any", _hub_handler,
+        lambda: stored_messages(_hub()._runner._router),
+    ),
+    HandTarget("ibc.handler", "any", _ibc_handler, _ibc_seeds),
     HandTarget(
         "application.check_tx", "bytes", _check_tx, lambda: (_chain().sign(ALICE, sequence=0),), ()
     ),
