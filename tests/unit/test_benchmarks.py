@@ -9,7 +9,7 @@ import time
 import pytest
 
 from benchmarks import __main__ as runner
-from benchmarks import block_sync, light_client, live, proofs, simulator
+from benchmarks import bitcoin, block_sync, light_client, live, proofs, simulator
 from benchmarks.live import percentile
 from benchmarks.processes import descendants_of, name_of, usage_of
 from benchmarks.report import Row, format_rows
@@ -21,6 +21,7 @@ from benchmarks.soak import BASELINE_SHARE, MAX_GROWTH, Process, Run, memory_tab
     [
         (light_client.measure, {"updates": 2}),
         (proofs.measure, {"keys": 20, "proofs": 4}),
+        (bitcoin.measure, {"headers": 20, "blocks": 2, "payments": 3, "proven": 2}),
         (simulator.measure, {"heights": 3}),
     ],
 )
@@ -51,7 +52,7 @@ def test_the_runner_finds_every_module_that_measures():
     """A new module needs no entry anywhere; the one that loads the machine comes last."""
     names = [module.__name__.rpartition(".")[2] for module in runner.modules()]
 
-    assert {"light_client", "proofs", "simulator", "block_sync", "live"} <= set(names)
+    assert {"bitcoin", "light_client", "proofs", "simulator", "block_sync", "live"} <= set(names)
     assert names[-1] == "live"
     assert all(runner.title_of(module) for module in runner.modules())
 
