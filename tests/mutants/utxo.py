@@ -43,7 +43,7 @@ MUTANTS = (
         _MACHINE,
         "    if program is None or program[0] != 0 or len(program[1]) != 20:",
         "    if program is None:",
-        f"{_RULES}::test_escrow_speaks_for_nobody",
+        f"{_RULES}::test_a_script_owns_nothing",
     ),
     Mutant(
         "utxo: escrow balance",

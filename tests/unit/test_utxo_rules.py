@@ -8,11 +8,19 @@ import pytest
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.formats.bitcoin.blocks import Block, transactions_root
 from chainkit.formats.bitcoin.errors import BitcoinRuleBroken
-from chainkit.formats.bitcoin.script import p2pkh
+from chainkit.formats.bitcoin.script import Op, build, p2pkh, p2wsh_of
 from chainkit.formats.bitcoin.sighash import SighashData, segwit_sighash
-from chainkit.formats.bitcoin.transactions import TxOutput, decode_transaction
+from chainkit.formats.bitcoin.transactions import (
+    OutPoint,
+    Transaction,
+    TxInput,
+    TxOutput,
+    decode_transaction,
+)
 from chainkit.primitives.amounts import Coin
 from chainkit.primitives.errors import OperationFailed
+from chainkit.primitives.hashing import sha256
+from chainkit.runtime.addresses import format_address
 from chainkit.sigverify import der
 from parachains.utxo.codec import Carrier, LotAssignment, carrier_script
 from parachains.utxo.ledger import ESCROW_SCRIPT
@@ -21,7 +29,7 @@ from parachains.utxo.validation import spent_coins
 from parachains.utxo.wallet import Spendable, build_transaction, sign
 from tests.relaying import SECOND
 from tests.utxo_network import Network, failures, named_key
-from tests.utxo_worlds import NATIVE, UtxoWorld, key
+from tests.utxo_worlds import NATIVE, PREFIX, UtxoWorld, key
 
 SAM, RELAYER, THIEF = named_key("sam"), named_key("utxo relayer"), named_key("thief")
 AMOUNT = 250_000
@@ -219,6 +227,25 @@ def test_escrow_speaks_for_nobody(held) -> None:
     )
     swapped = replace(held.tx, inputs=tuple(held.tx.inputs[at] for at in order))
     refused(held, resigned(held, swapped), "carrier-owner")
+
+
+def test_a_script_owns_nothing(held) -> None:
+    """What a script hash locks may open without a signature: its messages could be exchanged."""
+    world = copy_of(held.utxo)
+    script = build(Op.DROP, Op.OP_1)
+    funding = world.pay(world.miner, [TxOutput(1_000_000, p2wsh_of(script))])
+    world.mine(funding)
+    sender = format_address(PREFIX, sha256(script))
+    message = held.network.message(sender, held.network.zone.users["ann"].address, NATIVE, 1_000)
+    spending = TxInput(OutPoint(funding.txid, 0), b"", 0xFFFFFFFD, (b"\x01", script))
+    outputs = (
+        TxOutput(0, carrier_script(Carrier((message,), first_payout=1))),
+        TxOutput(1_000, ESCROW_SCRIPT),
+    )
+    tx = Transaction(2, (spending,), outputs, 0)
+    with pytest.raises(BitcoinRuleBroken, match="carrier-owner: input 0 spends no P2WPKH"):
+        held.run(tx, world.chain)
+    assert world.template(tx).refused == (tx.txid,)
 
 
 # --- escrow and payouts ---------------------------------------------------------------
