@@ -31,11 +31,16 @@ MUTANTS = [
     Mutant(
         "remembered-by-key-and-message",
         _VERIFIED,
-        "            self._seen.move_to_end(item)\n",
-        "            if any(item[:2] == kept[:2] for kept in self._seen):\n"
-        "                return True\n"
-        "            self._seen.move_to_end(item)\n",
+        'sha256(lengths + b"".join(item))',
+        'sha256(lengths + b"".join(item[:2]))',
         f"{_USE}::TestCommits::test_what_is_remembered_excuses_nobody_else",
+    ),
+    Mutant(
+        "remembered-however-it-is-divided",
+        _VERIFIED,
+        'sha256(lengths + b"".join(item))',
+        'sha256(b"".join(item))',
+        f"{_ENGINES}::test_the_same_bytes_divided_otherwise_are_not_remembered",
     ),
     Mutant(
         "remembered-without-bound",

@@ -316,3 +316,13 @@ def test_commands_that_verify_say_when_it_is_slow(engine):
         check=True,
     )
     assert (engines.SLOW_NOTICE in done.stderr.splitlines()) == (engine == "python")
+
+
+def test_the_same_bytes_divided_otherwise_are_not_remembered():
+    """A key one byte shorter and a signature one byte longer are another claim."""
+    seen = VerifiedSignatures()
+    seen.add((b"k" * 32, b"message", b"s" * 64))
+
+    assert (b"k" * 32, b"message", b"s" * 64) in seen
+    assert (b"k" * 31, b"kmessage", b"s" * 64) not in seen
+    assert (b"k" * 32, b"messages", b"s" * 63) not in seen
