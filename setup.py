@@ -21,7 +21,7 @@ SANITIZERS = os.environ.get("ISTHMUS_SANITIZE", "").split()
 
 
 def extension(module: str, *flags: str, depends: list[str] | None = None) -> Extension:
-    """Return an optional extension module with its own compiler flags."""
+    """Return an extension module with its own compiler flags."""
     return Extension(
         module,
         [module.replace(".", "/") + ".pyx"],
@@ -34,7 +34,6 @@ def extension(module: str, *flags: str, depends: list[str] | None = None) -> Ext
         ],
         extra_link_args=SANITIZERS,
         depends=depends or [],
-        optional=True,
     )
 
 
@@ -47,11 +46,16 @@ engines = [engine("_portable"), engine("_ifma_emulated", "-DSIGVERIFY_EMULATED")
 if platform.machine() in {"x86_64", "AMD64"}:
     engines += [engine("_avx2", *AVX2), engine("_ifma", *IFMA)]
 
+modules = cythonize(
+    [extension("chainkit.primitives._keccak"), *engines],
+    language_level=3,
+    build_dir="build/cython",
+)
+for module in modules:
+    # said here, since cythonize makes the extensions anew and forgets it
+    module.optional = True
+
 setup(
-    ext_modules=cythonize(
-        [extension("chainkit.primitives._keccak"), *engines],
-        language_level=3,
-        build_dir="build/cython",
-    ),
+    ext_modules=modules,
     options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )
