@@ -1,7 +1,7 @@
 /* Arithmetic modulo p = 2^255 - 19 in five limbs of 51 bits, one number at a time.
  *
  * Only field arithmetic: the algorithms that use it are in the .pyx and .pxi files.
- * Bounds, which every function states and tests/unit/test_sigverify_field.py checks:
+ * Bounds, which every function keeps:
  *   tight: every limb below 2^51 + 2^18;   loose: every limb below 2^54.
  * Products take loose numbers and give tight ones; sums and differences of tight numbers
  * are loose and need no carry. Nothing here is constant time: all data is public.

@@ -739,3 +739,41 @@ cdef void judge_each(Batch *b, Py_ssize_t low, Py_ssize_t high) noexcept nogil:
 
 
 fill_base_tables()
+
+
+def lanes_arithmetic(list a, list b):
+    """Return a * b, a^2, b - a and (a + b)^2 in each lane as numbers, for tests.
+
+    Args:
+        a: Five rows of limbs below 2^51, one number a lane: 5 * LANES integers.
+        b: The same.
+    """
+    cdef uint64_t[5 * LANES] rows
+    cdef vfe x, y
+    cdef vfe[4] results
+    cdef int i, lane
+    cdef unsigned before
+    if len(a) != 5 * LANES or len(b) != 5 * LANES:
+        raise ValueError("five limbs a lane")
+    before = simd_enter()
+    for i in range(5 * LANES):
+        rows[i] = a[i]
+    vfe_load(&x, rows)
+    for i in range(5 * LANES):
+        rows[i] = b[i]
+    vfe_load(&y, rows)
+    vfe_mul(&results[0], &x, &y)
+    vfe_sq(&results[1], &x)
+    vfe_sub(&results[2], &y, &x)
+    vfe_add(&results[3], &x, &y)
+    vfe_sq(&results[3], &results[3])
+    found = []
+    for i in range(4):
+        vfe_store(rows, &results[i])
+        numbers = [0] * LANES
+        for lane in range(LANES):
+            for limb in range(5):
+                numbers[lane] += <object>rows[LANES * limb + lane] << 51 * limb
+        found.append(numbers)
+    simd_leave(before)
+    return found

@@ -7,7 +7,7 @@
  * four multiplications and more sums. Added to a large constant, a double carries its integer
  * in its low bits, so columns are summed and carried as 64-bit integers.
  *
- * Bounds (checked on random and extreme limbs by tests/unit/test_sigverify_field.py):
+ * Bounds (tests/unit/test_sigverify_field.py tries them on extreme limbs):
  *   vfe: limbs are integers of at most 2^50 + 2^17 in absolute value;
  *   a product needs |a_i * b_j| < 2^102; a vfe times a sum of three stays below it;
  *   vwide: signed 64-bit columns below 2^61 in absolute value.

@@ -4,7 +4,7 @@
  * the product, so a product of limbs of weights 51i and 51j has its high part, doubled, one
  * column further up. Columns 5 to 9 return to 0 to 4 times 19, and one parallel carry follows.
  *
- * Bounds (checked on random and extreme limbs by tests/unit/test_sigverify_field.py):
+ * Bounds (tests/unit/test_sigverify_field.py tries them on extreme limbs):
  *   vfe: limbs below 2^51 + 2^18;  factors: below 2^52;  vwide: columns below 2^60 from a
  *   product; vw_sub takes columns below 2^62 and gives some below 2^64.
  *
