@@ -78,13 +78,18 @@ async def _measure(home: Path, packets: int, transfers: int) -> list[Row]:
         commits = await _commit_latency(senders[0], place, min(packets, LATENCY_SAMPLES))
         rate, blocks = await _throughput(senders, place, transfers)
     return [
-        Row("start-up: all six nodes make blocks", ready_s, "s", "`isthmus up`, ten processes"),
-        Row("start-up: all channels opened by the relayer", channels_s, "s", "none in genesis"),
+        Row(
+            "start-up: `isthmus up` is ready",
+            ready_s,
+            "s",
+            "six nodes, broker, relayer",
+        ),
+        Row("start-up: both channels seen open", channels_s, "s", "none in genesis"),
         Row("packet zone-hub-zone, p50", percentile(delays, 0.5), "s", f"{packets}, one a second"),
         Row("packet zone-hub-zone, p95", percentile(delays, 0.95), "s", "submitted to executed"),
         Row("hub commit latency, p50", statistics.median(commits), "s", "4 validators"),
         Row(
-            "hub commit latency, p95", percentile(commits, 0.95), "s", "submitted to answered by tx"
+            "hub commit latency, p95", percentile(commits, 0.95), "s", "submitted until RPC answers"
         ),
         Row("hub transfers", rate, "tx/s", f"MsgSend, {transfers} in {blocks} blocks"),
     ]
