@@ -15,7 +15,12 @@ from demos.network import run_scenario
 from isthmus.config import BrokerSpec, ChainSpec, NetSpec
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("network")]
-ISTHMUS = [sys.executable, "-c", "import sys; from isthmus.cli.main import main; sys.exit(main())"]
+ISTHMUS = [
+    sys.executable, "-c",
+    # What starts in the background of a shell without job control ignores Ctrl-C.
+    ("import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from isthmus.cli.main import main; sys.exit(main())"),
+]  # fmt: skip
 SMALL = NetSpec(
     chains=(ChainSpec(name="zone-a"),), paths=(), broker=BrokerSpec(kind="none")
 )  # fmt: skip

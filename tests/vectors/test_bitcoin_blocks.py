@@ -80,7 +80,7 @@ def test_8065_headers(vector_cases: Any) -> None:
             first = headers[position - MAINNET_RULES.retarget_interval]
             bits = retarget(parent.bits, first.time, parent.time, MAINNET_RULES)
         assert header.bits == bits
-    vector_cases(len(headers) - 1)
+    vector_cases(len(headers))
 
 
 @spaced("ckb-bitcoin-spv-testdata/retargets")
@@ -103,7 +103,7 @@ def test_every_retarget_to_832608(vector_cases: Any) -> None:
         assert work == int(row["chainwork_hex"], 16)
         last_height, previous = height, header
     assert retargets == 413
-    vector_cases(len(rows) - 1)
+    vector_cases(len(rows))
 
 
 @spaced("ckb-bitcoin-spv-testdata/stale")
@@ -197,7 +197,7 @@ def test_tree_width(vector_cases: Any) -> None:
         count, level = case["transactions"], case["height"]
         assert (count + (1 << level) - 1) >> level == case["width"]
         assert tree_depth(count) >= level or case["width"] == 1
-    vector_cases(len(MERKLE_BLOCKS["tree_width"]) - 1)
+    vector_cases(len(MERKLE_BLOCKS["tree_width"]))
 
 
 ELECTRUM = ("bitcoin_mainnet_951658", "bitcoin_testnet4_40000")
@@ -223,7 +223,7 @@ def test_electrumx_block(name: str, vector_cases: Any) -> None:
         verify_branch(
             block.header.merkle_root, txids[0], len(txids), len(txids), merkle_branch(txids, 0)
         )
-    vector_cases(len(txids) - 1)
+    vector_cases(len(txids))
 
 
 @spaced("btcd/blocks")
@@ -243,7 +243,7 @@ def test_first_255_blocks(vector_cases: Any) -> None:
             check_block_in_context(block, BIP34_HEIGHT)
         parent = block.header.hash
     assert count == 255
-    vector_cases(count - 1)
+    vector_cases(count)
 
 
 def test_a_merkle_block_with_too_many_transactions_is_malformed() -> None:
