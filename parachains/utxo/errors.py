@@ -8,7 +8,8 @@ class CarrierRefused(BitcoinRuleBroken):
     """A transaction breaks a rule that this chain adds to Bitcoin's.
 
     ``reason`` is the rule: ``carrier-malformed``, ``carrier-owner``, ``carrier-message``,
-    ``escrow-unbalanced``, ``payout-missing``, ``lot-unassigned``, ``carrier-gas``.
+    ``escrow-unbalanced``, ``payout-missing``, ``lot-unassigned``. Too much gas is a
+    refused message.
     """
 
     codespace = "utxo"

@@ -9,67 +9,39 @@ Spec:
 from collections.abc import Callable, Mapping
 
 from chainkit.formats.bitcoin.addresses import encode_address
-from chainkit.formats.bitcoin.encoding import display_hash, parse_display_hash
+from chainkit.formats.bitcoin.encoding import display_hash
 from chainkit.formats.bitcoin.errors import BitcoinRuleBroken, WrongAddress
 from chainkit.formats.bitcoin.header_chain import ChainPoint
-from chainkit.formats.bitcoin.limits import COIN
 from chainkit.formats.bitcoin.merkle import build_merkle_block
 from chainkit.formats.bitcoin.proof_of_work import target_of
-from chainkit.formats.bitcoin.transactions import OutPoint, Transaction, decode_transaction
-from chainkit.primitives.errors import OperationFailed, RuleBroken
+from chainkit.formats.bitcoin.transactions import OutPoint, Transaction
+from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.types import Address
-from ibc.ics02_client.port import AnyValue
 from parachains.utxo import ledger, proving
 from parachains.utxo.chain import Chain
 from parachains.utxo.coins import Coin
 from parachains.utxo.mempool import Mempool
+from parachains.utxo.service_forms import (
+    INVALID_PARAMETER,
+    NOT_FOUND,
+    VERIFY_REJECTED,
+    Json,
+    RpcError,
+    any_json,
+    any_of,
+    bytes_of,
+    coins_text,
+    hash_of,
+    integer_of,
+    outpoint_of,
+    transaction_of,
+)
 from parachains.utxo.state_machine import BlockRun
 from parachains.utxo.validation import apply_transaction, spent_coins
 
-INVALID_PARAMETER = -8
-NOT_FOUND = -5
-DESERIALIZATION_ERROR = -22
-VERIFY_REJECTED = -26
 MAX_HEADERS_PER_CALL = 2_016
 
-Json = object
 Method = Callable[..., Json]
-
-
-class RpcError(OperationFailed):
-    """An answer of refusal with Bitcoin Core's code."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-def _hash(text: object) -> bytes:
-    if not isinstance(text, str):
-        raise RpcError(INVALID_PARAMETER, "a hash is a text of 64 hex digits")
-    try:
-        return parse_display_hash(text)
-    except RuleBroken as error:
-        raise RpcError(INVALID_PARAMETER, str(error)) from error
-
-
-def _hex(text: object) -> bytes:
-    try:
-        return bytes.fromhex(text if isinstance(text, str) else "?")
-    except ValueError as error:
-        raise RpcError(DESERIALIZATION_ERROR, "expected a text of hex digits") from error
-
-
-def _integer(value: object, low: int, high: int, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise RpcError(INVALID_PARAMETER, f"{name} is a whole number from {low} to {high}")
-    return value
-
-
-def _coins(value: int) -> str:
-    """Return satoshis as a decimal text of coins; JSON numbers would be binary fractions."""
-    whole, part = divmod(value, COIN)
-    return f"{whole}.{part:08d}"
 
 
 class Service:
@@ -142,14 +114,14 @@ class Service:
         return display_hash(self._at(height).header.hash)
 
     def _at(self, height: object) -> ChainPoint:
-        number = _integer(height, 0, 2**31 - 1, "height")
+        number = integer_of(height, 0, 2**31 - 1, "height")
         point = self._chain.at(number)
         if point is None:
             raise RpcError(INVALID_PARAMETER, "Block height out of range")
         return point
 
     def _point(self, blockhash: object) -> ChainPoint:
-        point = self._chain.point(_hash(blockhash))
+        point = self._chain.point(hash_of(blockhash))
         if point is None:
             raise RpcError(NOT_FOUND, "Block not found")
         return point
@@ -188,7 +160,7 @@ class Service:
         block = self._chain.block(point.header.hash)
         if block is None:
             raise RpcError(-1, "Block not available (not fully downloaded)")
-        level = _integer(verbosity, 0, 2, "verbosity")
+        level = integer_of(verbosity, 0, 2, "verbosity")
         if level == 0:
             return block.encoded.hex()
         transactions: list[Json] = [
@@ -228,7 +200,7 @@ class Service:
             )
         outputs = [
             {
-                "value": _coins(output.value),
+                "value": coins_text(output.value),
                 "n": index,
                 "scriptPubKey": self._script_json(output.script_pubkey),
             }
@@ -259,7 +231,7 @@ class Service:
 
     def getrawtransaction(self, txid: object, verbose: object = False) -> Json:
         """Return a transaction of the mempool or the active chain."""
-        tx, point = self._find(_hash(txid))
+        tx, point = self._find(hash_of(txid))
         if not verbose:
             return tx.encoded.hex()
         answer = {**self._transaction_json(tx), "hex": tx.encoded.hex()}
@@ -274,11 +246,11 @@ class Service:
 
     def decoderawtransaction(self, hexstring: object) -> Json:
         """Return a transaction's parts."""
-        return self._transaction_json(_decode(hexstring))
+        return self._transaction_json(transaction_of(hexstring))
 
     def gettxout(self, txid: object, n: object, include_mempool: object = True) -> Json:
         """Return an unspent output, or null."""
-        point = OutPoint(_hash(txid), _integer(n, 0, 2**32 - 1, "n"))
+        point = OutPoint(hash_of(txid), integer_of(n, 0, 2**32 - 1, "n"))
         coin = self._chain.coin(point)
         if include_mempool:
             entry = self._mempool.get(point.txid)
@@ -292,7 +264,7 @@ class Service:
         return {
             "bestblock": display_hash(tip.header.hash),
             "confirmations": max(0, tip.height - coin.height + 1),
-            "value": _coins(coin.output.value),
+            "value": coins_text(coin.output.value),
             "scriptPubKey": self._script_json(coin.output.script_pubkey),
             "coinbase": coin.is_coinbase,
         }
@@ -301,7 +273,7 @@ class Service:
         """Return a merkle block that proves transactions of one block."""
         if not isinstance(txids, list) or not txids:
             raise RpcError(INVALID_PARAMETER, "Parameter 'txids' cannot be empty")
-        wanted = frozenset(_hash(text) for text in txids)
+        wanted = frozenset(hash_of(text) for text in txids)
         if blockhash is None:
             height = self._chain.height_of(next(iter(wanted)))
             point = self._at(0 if height is None else height)
@@ -320,7 +292,7 @@ class Service:
             "loaded": True,
             "size": len(entries),
             "bytes": sum(entry.virtual_size for entry in entries),
-            "total_fee": _coins(sum(entry.fee for entry in entries)),
+            "total_fee": coins_text(sum(entry.fee for entry in entries)),
         }
 
     def getrawmempool(self) -> Json:
@@ -329,7 +301,7 @@ class Service:
 
     def sendrawtransaction(self, hexstring: object) -> Json:
         """Take a transaction into the mempool; return its id."""
-        tx = _decode(hexstring)
+        tx = transaction_of(hexstring)
         if self._chain.height_of(tx.txid) is not None:
             raise RpcError(-27, "Transaction outputs already in utxo set")
         try:
@@ -353,8 +325,8 @@ class Service:
 
     def ibcheaders(self, start: object, count: object) -> Json:
         """Return headers of the active chain with their median times past."""
-        first = _integer(start, 0, 2**31 - 1, "start")
-        number = _integer(count, 0, MAX_HEADERS_PER_CALL, "count")
+        first = integer_of(start, 0, 2**31 - 1, "start")
+        number = integer_of(count, 0, MAX_HEADERS_PER_CALL, "count")
         points = [self._chain.at(height) for height in range(first, first + number)]
         return [
             {"header": point.header.encode().hex(), "mediantime": point.median_time_past}
@@ -368,12 +340,12 @@ class Service:
             state, anchor = proving.new_client(
                 self._chain,
                 self._chain.machine.chain_id,
-                _integer(confirmations, 1, 1_000, "confirmations"),
-                _integer(height, 1, 2**31 - 1, "height"),
+                integer_of(confirmations, 1, 1_000, "confirmations"),
+                integer_of(height, 1, 2**31 - 1, "height"),
             )
         except proving.NotOnChain as error:
             raise RpcError(NOT_FOUND, str(error)) from error
-        return {"client_state": _any_json(state), "consensus_state": _any_json(anchor)}
+        return {"client_state": any_json(state), "consensus_state": any_json(anchor)}
 
     def ibcquery(self, path: object, data: object) -> Json:
         """Answer a gRPC query of the chain's modules at the tip."""
@@ -383,27 +355,27 @@ class Service:
         tip = self._chain.tip
         ctx = self._chain.machine.query_context(tip.height, tip.median_time_past)
         try:
-            return {"value": route.handle(ctx, _hex(data)).hex()}
+            return {"value": route.handle(ctx, bytes_of(data)).hex()}
         except RuleBroken as error:
             return {"codespace": error.codespace, "code": error.code, "log": str(error)}
 
     def ibcprove(self, path: object, height: object) -> Json:
         """Return the value at a path after a block, and its proof for a light client."""
-        number = _integer(height, 1, 2**31 - 1, "height")
+        number = integer_of(height, 1, 2**31 - 1, "height")
         try:
-            value, proof = proving.prove(self._chain, _hex(path), number)
+            value, proof = proving.prove(self._chain, bytes_of(path), number)
         except proving.NotOnChain as error:
             raise RpcError(NOT_FOUND, str(error)) from error
         return {"value": value.hex(), "proof": proof.hex()}
 
     def ibcevent(self, type: object, channel: object, sequence: object) -> Json:  # noqa: A002
         """Return a packet's event on the active chain, or null."""
-        number = _integer(sequence, 0, 2**64 - 1, "sequence")
+        number = integer_of(sequence, 0, 2**64 - 1, "sequence")
         return self._chain.packet_event(str(type), str(channel), number)
 
     def ibcpacketsof(self, txid: object) -> Json:
         """Return the attributes of the packets that a transaction in a block sent."""
-        name = _hash(txid)
+        name = hash_of(txid)
         if self._chain.height_of(name) is None:
             raise RpcError(NOT_FOUND, "No such blockchain transaction")
         return self._chain.packets_of(name)
@@ -432,7 +404,7 @@ class Service:
 
     def ibcunspent(self, script: object) -> Json:
         """Return a script's spendable outputs after the waiting transactions, with their lots."""
-        wanted = _hex(script)
+        wanted = bytes_of(script)
         run, made, spent = self._after_mempool()
         coins = dict(self._chain.coins_of(wanted))
         coins |= {p: c for p, c in made.items() if c.output.script_pubkey == wanted}
@@ -458,9 +430,9 @@ class Service:
         run, _, _ = self._after_mempool()
         try:
             found = run.preview(
-                tuple(_any(item) for item in messages),
-                Address(_hex(owner)),
-                tuple(_outpoint(item) for item in inputs),
+                tuple(any_of(item) for item in messages),
+                Address(bytes_of(owner)),
+                tuple(outpoint_of(item) for item in inputs),
             )
         except BitcoinRuleBroken as error:
             raise RpcError(VERIFY_REJECTED, str(error)) from error
@@ -477,33 +449,3 @@ class Service:
             ],
             "left": [{"denom": coin.denom, "amount": str(coin.amount)} for coin in found.left],
         }
-
-
-def _decode(hexstring: object) -> Transaction:
-    try:
-        return decode_transaction(_hex(hexstring))
-    except RuleBroken as error:
-        raise RpcError(DESERIALIZATION_ERROR, f"TX decode failed: {error}") from error
-
-
-def _any_json(value: AnyValue) -> Json:
-    return {"type_url": value.type_url, "value": value.value.hex()}
-
-
-def _member(value: object, name: str) -> object:
-    if not isinstance(value, Mapping) or name not in value:
-        raise RpcError(INVALID_PARAMETER, f"expected an object with {name}")
-    return value[name]
-
-
-def _any(value: object) -> AnyValue:
-    url = _member(value, "type_url")
-    if not isinstance(url, str):
-        raise RpcError(INVALID_PARAMETER, "type_url is a text")
-    return AnyValue(url, _hex(_member(value, "value")))
-
-
-def _outpoint(value: object) -> OutPoint:
-    return OutPoint(
-        _hash(_member(value, "txid")), _integer(_member(value, "vout"), 0, 2**32 - 1, "vout")
-    )
