@@ -18,7 +18,7 @@ help: ## list the verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(STAMP): pyproject.toml setup.py $(wildcard chainkit/*/*.pyx chainkit/*/*.pxi chainkit/*/*.h)
-	@echo "setting up $(VENV) (python environment, packages, compiled modules): about a minute"
+	@echo "setting up $(VENV) (python environment, packages, compiled modules): a minute or two"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Isthmus needs Python 3.11 or newer; set PYTHON=")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
