@@ -91,7 +91,7 @@ MUTANTS = (
         _MERKLE,
         "        if left == right:",
         "        if left == b'':",
-        "tests/vectors/test_bitcoin_blocks.py::test_repeated_transactions_are_refused",
+        "tests/unit/test_bitcoin_merkle.py::test_a_partial_tree_with_a_repeated_subtree_is_refused",
     ),
     Mutant(
         "bitcoin: first hash of a file of headers",
