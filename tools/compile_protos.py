@@ -9,6 +9,7 @@ protobuf package names stay the standard ones (docs/adr/0001-structure.md).
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 from importlib.resources import files
@@ -33,20 +34,20 @@ def proto_sources(repository: Path) -> tuple[str, ...]:
 
 def generate(repository: Path, output: Path) -> dict[str, bytes]:
     """Compile every source into ``output`` and return each generated file's bytes by its path."""
-    from grpc_tools import protoc  # noqa: PLC0415 - a developer's tool, absent where isthmus only runs
-
     sources = proto_sources(repository)
-    # protoc looks for protoc-gen-mypy on PATH: it is beside this interpreter.
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    # protoc looks for protoc-gen-mypy on PATH: it is beside this interpreter. It gets a
+    # process of its own: inside ours it aborted once, beside the threads of other tests.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     arguments = (
-        "protoc",
         f"-I{repository}",
         f"-I{files('grpc_tools') / '_proto'}",
         f"--python_out={output}",
         f"--mypy_out=quiet:{output}",
         *sources,
     )
-    if protoc.main(arguments) != 0:
+    command = (sys.executable, "-W", "ignore", "-m", "grpc_tools.protoc", *arguments)
+    done = subprocess.run(command, env=os.environ | {"PATH": path}, check=False)
+    if done.returncode != 0:
         raise CompilationFailed
     generated = {
         path.relative_to(output).as_posix(): path.read_bytes()
