@@ -14,7 +14,7 @@ from parachains.utxo.rpc import RpcTransport
 from parachains.utxo.settings import UtxoSettings, read_settings, write_settings
 from parachains.utxo.user import QUERIES, UtxoUser
 from parachains.utxo.wallet import Key
-from relay_chain.node.json_forms import integer
+from relay_chain.node.json_forms import integer, mapping
 
 CONFIRMATIONS = 3
 """Depth at which clients of a local network's chain count a block as final (k)."""
@@ -103,8 +103,14 @@ class UtxoKind:
             OperationFailed: It does not answer.
             MalformedMessage: It answers in another form.
         """
-        height = integer(await transport.call("getblockcount", {}), what="getblockcount")
-        return NodeHealth(height=height, peers=0, is_catching_up=False)
+        status = mapping(await transport.call("status", {}), what="status")
+        info = mapping(status.get("sync_info"), what="sync_info")
+        net = mapping(await transport.call("net_info", {}), what="net_info")
+        return NodeHealth(
+            height=integer(info.get("latest_block_height"), what="latest_block_height"),
+            peers=integer(net.get("n_peers"), what="n_peers"),
+            is_catching_up=info.get("catching_up") is not False,
+        )
 
     def client(self, access: ChainAccess, transport: RpcTransport) -> UtxoClient:
         """Return what a relayer needs of the chain."""

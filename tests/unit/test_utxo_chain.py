@@ -11,8 +11,10 @@ from chainkit.formats.bitcoin.errors import BitcoinRuleBroken
 from chainkit.formats.bitcoin.proof_of_work import check_proof_of_work
 from chainkit.formats.bitcoin.script import p2wpkh
 from chainkit.formats.bitcoin.transactions import TxOutput
+from chainkit.primitives.errors import MalformedMessage
 from light_clients.bitcoin.proofs import committed_root
 from parachains.utxo.chain import UnknownParent
+from parachains.utxo.kind import CHAIN_KIND
 from parachains.utxo.mining import search, with_coinbase
 from parachains.utxo.parameters import ISTHMUS, REGTEST
 from parachains.utxo.wallet import InsufficientFunds
@@ -167,3 +169,25 @@ def test_double_spend_and_immaturity(world) -> None:
     assert world.template(tx).refused == (tx.txid,)
     with pytest.raises(InsufficientFunds):
         world.pay(world.miner, [TxOutput(150 * 100_000_000, key(7).script)])
+
+
+class _Answers:
+    """A node that says fixed things of itself."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    async def call(self, method, _params):
+        return self.answers[method]
+
+
+async def test_a_node_s_health_is_what_the_node_says() -> None:
+    """Height, peers and whether it catches up come from the node's own answers."""
+    said = {
+        "status": {"sync_info": {"latest_block_height": "7", "catching_up": True}},
+        "net_info": {"n_peers": "2"},
+    }
+    health = await CHAIN_KIND.node_health(_Answers(**said))
+    assert (health.height, health.peers, health.is_catching_up) == (7, 2, True)
+    with pytest.raises(MalformedMessage):
+        await CHAIN_KIND.node_health(_Answers(**{**said, "net_info": []}))
