@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +24,17 @@ from ibc.ics04_channel.types import ChannelState, IdentifiedChannel
 from isthmus.adapters.rpc_client import HttpRpcTransport
 from isthmus.config import NetSpec
 from isthmus.devnet import Devnet, NetReader, NotReady, Report, child_specs
+from isthmus.discovery import find_chain_kind
 from isthmus.homes import AccountPlace, ChainPlace, NetPlace, create_network
+from isthmus.ports import ChainUser
+from parachains.sdk.ibc_queries import IbcQueries
 from parachains.sdk.relaying import TxOutcome
-from parachains.zone.accounts import Key
-from parachains.zone.client import ZoneClient, ZoneConfig
-from parachains.zone.rpc import Rpc
+from parachains.sdk.users import ChainAccess, Intent
+from relayer.ports import ChainClient
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
+C = TypeVar("C")
 
 POLL_S = 0.2
 """Looking costs the nodes time too: more often makes what is waited for come later."""
@@ -48,8 +51,18 @@ class Channel:
     on_b: ChannelId
 
 
+class WrongKind(OperationFailed):
+    """A scenario wants more of a chain than its kind has."""
+
+    def __init__(self, *, chain: str, kind: str, wanted: str) -> None:
+        super().__init__(f"{chain} is of kind {kind}, which has no {wanted}")
+
+
 class Network:
     """A running network. Mutable: it owns HTTP sessions.
+
+    Every chain is reached through what its kind offers, so a scenario runs on chains of any
+    kind. One that needs a kind's own client asks for it with :meth:`client_as`.
 
     Attributes:
         home: Its folder; ``home/logs`` has each process's output.
@@ -81,7 +94,7 @@ class Network:
         self.say = say
         self.began_s = began_s
         self._stack = stack
-        self._clients: dict[tuple[str, str], ZoneClient] = {}
+        self._users: dict[tuple[str, str], ChainUser] = {}
         self._transports: dict[str, HttpRpcTransport] = {}
         self._tracking: dict[tuple[str, str], frozenset[ClientId]] = {}
 
@@ -93,16 +106,45 @@ class Network:
         """Return a funded account."""
         return next(account for account in self.place.accounts if account.name == name)
 
-    async def client(self, chain: str, account: str = "alice") -> ZoneClient:
-        """Return a client of a chain that signs with an account; asks its nodes in turn."""
-        if (chain, account) not in self._clients:
+    async def user(self, chain: str, account: str = "alice") -> ChainUser:
+        """Return a chain as people see it, for an account; asks its nodes in turn."""
+        if (chain, account) not in self._users:
             place = self.chain(chain)
-            key = bytes.fromhex(self.account(account).private_key)
-            config = ZoneConfig(
-                ChainId(place.chain_id), Key(key, place.bech32_prefix), Denom(place.denom)
+            access = ChainAccess(
+                chain_id=ChainId(place.chain_id),
+                private_key=bytes.fromhex(self.account(account).private_key),
+                address_prefix=place.bech32_prefix,
+                fee_denom=Denom(place.denom),
             )
-            self._clients[chain, account] = ZoneClient(config, await self.transport(chain))
-        return self._clients[chain, account]
+            kind = find_chain_kind(place.kind)
+            self._users[chain, account] = kind.user(access, await self.transport(chain))
+        return self._users[chain, account]
+
+    async def client(self, chain: str, account: str = "alice") -> ChainClient:
+        """Return a chain as relayers see it; it signs with an account."""
+        return (await self.user(chain, account)).client
+
+    async def client_as(self, wanted: type[C], chain: str, account: str = "alice") -> C:
+        """Return a chain's client as that of one kind, such as ``UtxoClient``.
+
+        Raises:
+            WrongKind: The chain's kind has another one.
+        """
+        client = await self.client(chain, account)
+        if not isinstance(client, wanted):
+            raise WrongKind(
+                chain=chain, kind=self.chain(chain).kind, wanted=f"client {wanted.__name__}"
+            )
+        return client
+
+    async def ask(self, chain: str, name: str, **arguments: str) -> Mapping[str, object]:
+        """Return the answer to one of the questions of ``isthmus query`` in JSON's values.
+
+        Raises:
+            NotOffered: The chain's kind has no such question.
+            OperationFailed: The chain answered with an error, or no node did.
+        """
+        return await (await self.user(chain)).ask(name, arguments)
 
     async def transport(self, chain: str) -> HttpRpcTransport:
         """Return what calls a chain's nodes in turn until one answers."""
@@ -113,13 +155,14 @@ class Network:
         return self._transports[chain]
 
     async def query(self, chain: str, path: str, request: Message, answer: type[M]) -> M:
-        """Return a chain's answer to a gRPC query, such as ``/cosmos.bank...Query/Balance``.
+        """Return a chain's answer to a gRPC query, such as ``/ibc.core...Query/Channels``.
 
         Raises:
+            WrongKind: Its kind answers no such queries.
             QueryFailed: The chain refused it.
             OperationFailed: No node answered.
         """
-        return await Rpc(await self.transport(chain)).query(path, request, answer)
+        return await (await self.client_as(IbcQueries, chain)).query(path, request, answer)
 
     async def wait_until(
         self,
@@ -213,7 +256,7 @@ class Network:
         return state
 
     async def deliver(
-        self, client: ZoneClient, *messages: AnyValue, timeout_s: float = DEFAULT_TIMEOUT_S
+        self, client: ChainClient, *messages: AnyValue, timeout_s: float = DEFAULT_TIMEOUT_S
     ) -> TxOutcome:
         """Return what a block made of the messages in one transaction.
 
@@ -229,6 +272,18 @@ class Network:
             timeout_s=timeout_s,
         )
 
+    async def do(
+        self, chain: str, account: str, intent: Intent, *, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> TxOutcome:
+        """Return what a block made of what an account wants, such as a ``Transfer``.
+
+        Raises:
+            NotOffered: The chain's kind has nothing of this kind.
+            TxRefused, NotReady: As :meth:`deliver`.
+        """
+        user = await self.user(chain, account)
+        return await self.deliver(user.client, await user.message(intent), timeout_s=timeout_s)
+
 
 class Interrupted(OperationFailed):
     """The person who waited did so no longer."""
@@ -236,9 +291,22 @@ class Interrupted(OperationFailed):
 
 Scenario = Callable[[Network], Awaitable[T]]
 
+Prepare = Callable[[Path, NetPlace], None]
+"""Changes homes that were written (the network's folder, and what is where), before any starts."""
+
+
+def _change_nothing(home: Path, place: NetPlace) -> None:
+    """Leave the homes as they were written."""
+
 
 def run_scenario(
-    scenario: Scenario[T], *, spec: NetSpec, home: Path | None, say: Report, name: str
+    scenario: Scenario[T],
+    *,
+    spec: NetSpec,
+    home: Path | None,
+    say: Report,
+    name: str,
+    prepare: Prepare = _change_nothing,
 ) -> T:
     """Return what ``scenario`` makes of a fresh network, which is ended in every case.
 
@@ -249,6 +317,7 @@ def run_scenario(
             unless the scenario raised: then its logs are kept and their place is said.
         say: Takes progress.
         name: Of the temporary folder.
+        prepare: Changes homes before their processes start, such as whom a node dials.
 
     Raises:
         NotReady, ChildEnded: The network did not start or lost a process.
@@ -256,10 +325,10 @@ def run_scenario(
         FileExistsError: ``home`` holds a network already.
     """
     if home is not None:
-        return _run_to_end(scenario, spec, home, say)
+        return _run_to_end(scenario, spec, home, say, prepare)
     folder = Path(tempfile.mkdtemp(prefix=f"isthmus-{name}-"))
     try:
-        result = _run_to_end(scenario, spec, folder, say)
+        result = _run_to_end(scenario, spec, folder, say, prepare)
     except Interrupted:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -273,19 +342,24 @@ def run_scenario(
     return result
 
 
-def _run_to_end(scenario: Scenario[T], spec: NetSpec, home: Path, say: Report) -> T:
+def _run_to_end(
+    scenario: Scenario[T], spec: NetSpec, home: Path, say: Report, prepare: Prepare
+) -> T:
     try:
-        return asyncio.run(_run(scenario, spec, home, say))
+        return asyncio.run(_run(scenario, spec, home, say, prepare))
     except (asyncio.CancelledError, KeyboardInterrupt) as error:
         raise Interrupted("stopped by a signal") from error
 
 
-async def _run(scenario: Scenario[T], spec: NetSpec, home: Path, say: Report) -> T:
+async def _run(
+    scenario: Scenario[T], spec: NetSpec, home: Path, say: Report, prepare: Prepare
+) -> T:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     began_s = time.monotonic()
     place = create_network(home, spec)
+    prepare(home, place)
     children = child_specs(home, place, broker=spec.broker.kind == "embedded")
     names = ", ".join(child.name for child in children)
     say(f"starting {len(children)} processes in {home}: {names}")

@@ -141,8 +141,12 @@ class _Scenario:
         # From here on every transaction on both chains is the scenario's own.
         await net.devnet.stop("relayer")
         self._mark("network")
-        hub = await end_of(await net.client(HUB, USER), self._denom(HUB), channel.on_b)
-        zone = await end_of(await net.client(ZONE, USER), self._denom(ZONE), channel.on_a)
+        hub = await end_of(
+            await net.client_as(ZoneClient, HUB, USER), self._denom(HUB), channel.on_b
+        )
+        zone = await end_of(
+            await net.client_as(ZoneClient, ZONE, USER), self._denom(ZONE), channel.on_a
+        )
         net.say("gathering packets, proofs and headers")
         evidence = await Gathering(self._world, hub, zone).gather()
         on_zone = await Gathering(self._world, zone, hub).headers()

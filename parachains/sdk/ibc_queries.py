@@ -75,6 +75,15 @@ class IbcQueries:
     def __init__(self, ask: QueryTransport) -> None:
         self._ask = ask
 
+    async def query(self, path: str, request: Message, answer: type[M]) -> M:
+        """Return what any gRPC query of the chain's answers at the newest height.
+
+        Raises:
+            QueryFailed: The chain answered with a code.
+            OperationFailed: No node answered.
+        """
+        return await self._ask.query(path, request, answer)
+
     async def clients(self) -> tuple[HostedClient, ...]:
         """Return every client here."""
         found: list[HostedClient] = []
