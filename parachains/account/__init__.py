@@ -1,0 +1,1 @@
+"""The account chain: Ethereum's formats, sealed by QBFT."""
