@@ -19,7 +19,7 @@ from fuzz.discovery import Decoder, decoders
 from fuzz.mutate import mutate
 from fuzz.targets import TARGETS
 from ibc.ics02_client.port import AnyValue
-from relayer.config import WrongSetting
+from relayer.errors import WrongSetting
 
 MAX_SECONDS = 2.0
 """Processor time of one input; the largest inputs take milliseconds."""

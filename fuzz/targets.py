@@ -41,7 +41,7 @@ from relay_chain.node.p2p.secret_connection import Reply, SecretConnection
 from relay_chain.node.privval import FilePrivateValidator, write_empty_state, write_private_key
 from relay_chain.node.rpc.parameters import Parameters
 from relay_chain.node.wal import WriteAheadLog, frame
-from relayer.config import WrongSetting
+from relayer.errors import WrongSetting
 from tests.node_in_memory import MemoryNode
 
 ALICE = b"\x01" * 32

@@ -4,9 +4,7 @@ Adding a chain kind, a light client, an application or a demo means adding a fol
 line in the package's metadata; docs/guides/write-a-chain.md lists the groups.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -14,34 +12,16 @@ from chainkit.commitments.database import KeyValueDatabase
 from chainkit.primitives.errors import OperationFailed
 from ibc.ics02_client.port import LightClient
 from ibc.ics26_routing.port import ApplicationFactory
-from isthmus.ports import ChainKind, FileVerifier
+from isthmus.entry_points import Group
+from isthmus.ports import ChainKind
 from parachains.sdk.kinds import NodeParts
 from relay_chain.node.ports import Application
 
-OUR_DISTRIBUTION = "isthmus"
 LIGHT_CLIENTS = "isthmus.light_clients"
 IBC_APPLICATIONS = "isthmus.ibc_applications"
 NODE_APPLICATIONS = "isthmus.node_applications"
 CHAIN_KINDS = "isthmus.chain_kinds"
 DEMOS = "isthmus.demos"
-
-
-class NotInstalled(OperationFailed):
-    """No installed package offers something of that name."""
-
-    def __init__(self, *, what: str, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"no {what} {name!r} is installed; expected one of {', '.join(known)}")
-        self.what = what
-        self.name = name
-        self.known = tuple(known)
-
-
-class CannotLoad(OperationFailed):
-    """A package offers something that cannot be imported."""
-
-    def __init__(self, *, point: EntryPoint, reason: str) -> None:
-        super().__init__(f"{point.group} {point.name!r} ({point.value}) cannot be used: {reason}")
-        self.point = point
 
 
 class CannotHost(OperationFailed):
@@ -86,46 +66,6 @@ class NodeApplication(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The entry points of one group."""
-
-    name: str
-    what: str
-    """One of them, in words."""
-
-    def points(self) -> Mapping[str, EntryPoint]:
-        """Return every point by its name; where two packages give one name, ours counts."""
-        found: dict[str, EntryPoint] = {}
-        for point in entry_points(group=self.name):
-            if point.name not in found or _is_ours(point):
-                found[point.name] = point
-        return dict(sorted(found.items()))
-
-    def ours(self) -> tuple[str, ...]:
-        """Return the names that our own distribution brings."""
-        return tuple(name for name, point in self.points().items() if _is_ours(point))
-
-    def load(self, name: str) -> object:
-        """Return what stands behind a name.
-
-        Raises:
-            NotInstalled: Nothing has that name.
-            CannotLoad: Its package cannot be imported.
-        """
-        points = self.points()
-        if name not in points:
-            raise NotInstalled(what=self.what, name=name, known=tuple(points))
-        try:
-            return cast("object", points[name].load())
-        except (ImportError, AttributeError) as error:
-            raise CannotLoad(point=points[name], reason=str(error)) from error
-
-
-def _is_ours(point: EntryPoint) -> bool:
-    return point.dist is not None and point.dist.name == OUR_DISTRIBUTION
-
-
 _LIGHT_CLIENTS = Group(LIGHT_CLIENTS, "light client")
 _IBC_APPLICATIONS = Group(IBC_APPLICATIONS, "IBC application")
 _NODE_APPLICATIONS = Group(NODE_APPLICATIONS, "application")
@@ -150,20 +90,6 @@ def find_light_clients(names: Sequence[str]) -> tuple[LightClient, ...]:
         NotInstalled, CannotLoad: One cannot be had.
     """
     return tuple(cast("LightClient", _LIGHT_CLIENTS.load(name)) for name in names)
-
-
-def find_file_verifiers() -> Mapping[str, FileVerifier]:
-    """Return what installed light clients can check of a file, by name.
-
-    A light client offers it as its attribute ``file_verifier``; most have none.
-
-    Raises:
-        CannotLoad: A light client's package cannot be imported.
-    """
-    clients = (_LIGHT_CLIENTS.load(name) for name in _LIGHT_CLIENTS.points())
-    found = (getattr(client, "file_verifier", None) for client in clients)
-    offered = (cast("FileVerifier", verifier) for verifier in found if verifier is not None)
-    return {verifier.name: verifier for verifier in offered}
 
 
 def find_ibc_applications(names: Sequence[str]) -> tuple[ApplicationFactory, ...]:

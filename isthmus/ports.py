@@ -1,10 +1,10 @@
-"""What networks and the command line need of a chain kind, and of a light client.
+"""What networks and the command line need of a chain kind.
 
 A kind's package has an object that fits ``ChainKind`` and names it under the entry point group
 ``isthmus.chain_kinds``; nothing else of ``isthmus`` knows one kind from another.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -117,89 +117,4 @@ class ChainKind(Protocol):
 
     def user(self, access: ChainAccess, transport: HttpRpcTransport) -> ChainUser:
         """Return what people need of the chain."""
-        ...
-
-
-class FileOption(Protocol):
-    """A setting of a file's check, a text."""
-
-    @property
-    def name(self) -> str:
-        """As the command line has it, without dashes."""
-        ...
-
-    @property
-    def default(self) -> str:
-        """What it is where it is not given."""
-        ...
-
-    @property
-    def summary(self) -> str:
-        """What it sets, in a line."""
-        ...
-
-
-class FileVerdict(Protocol):
-    """How far a file's check is."""
-
-    @property
-    def checked(self) -> int:
-        """Items found right."""
-        ...
-
-    @property
-    def total(self) -> int:
-        """Items in the file."""
-        ...
-
-    @property
-    def facts(self) -> Mapping[str, object]:
-        """What is known of the right ones, in JSON's values."""
-        ...
-
-    @property
-    def wrong(self) -> Mapping[str, object] | None:
-        """Of the first wrong one: what and why, with ``reason`` and ``detail``; else None."""
-        ...
-
-
-class FileVerifier(Protocol):
-    """What a light client checks of a file without a network: its ``file_verifier``."""
-
-    @property
-    def name(self) -> str:
-        """What the files are of."""
-        ...
-
-    @property
-    def summary(self) -> str:
-        """What is checked, in a line."""
-        ...
-
-    @property
-    def unit(self) -> str:
-        """The items of a file, in the plural."""
-        ...
-
-    @property
-    def example(self) -> str:
-        """What follows its name on a command line."""
-        ...
-
-    @property
-    def max_bytes(self) -> int:
-        """The largest file that it takes."""
-        ...
-
-    @property
-    def options(self) -> Sequence[FileOption]:
-        """Its settings."""
-        ...
-
-    def verify(self, data: bytes, values: Mapping[str, str], now: int) -> Iterator[FileVerdict]:
-        """Yield how far it is, ending with the result; ``now`` in UNIX seconds.
-
-        Raises:
-            MalformedMessage: The file or a setting is not of its form.
-        """
         ...

@@ -5,20 +5,12 @@ from dataclasses import dataclass, field
 
 from chainkit.primitives.types import ChainId, DurationNs, PortId
 from ibc.ics04_channel.types import Order
+from relayer.errors import WrongSetting
 from relayer.limits import POLL_INTERVAL_NS
 from relayer.views import PathSpec, WantedChannel
 
 DEFAULT_KIND = "zone"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-
-
-class WrongSetting(Exception):
-    """A setting is missing or can't be used; it is named by its path in the file."""
-
-    def __init__(self, *, setting: str, expected: str) -> None:
-        super().__init__(f"{setting}: expected {expected}")
-        self.setting = setting
-        self.expected = expected
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def install(folder: Path, monkeypatch, points: str = "") -> None:
     )
     monkeypatch.syspath_prepend(str(folder))
     # A busy machine must not add a line to what a test reads.
-    monkeypatch.setattr("isthmus.cli.output.PATIENCE_S", 600.0)
+    monkeypatch.setattr("isthmus.cli.patience.PATIENCE_S", 600.0)
 
 
 class Net:

@@ -10,7 +10,7 @@ from chainkit.wire.proto.cosmos.bank.v1beta1 import query_pb2 as bank_query
 from chainkit.wire.proto.ibc.applications.transfer.v1.tx_pb2 import MsgTransfer
 from ibc.forward.module import APPLICATION as TRANSFER_APPLICATION
 from ibc.ics02_client.port import AnyValue
-from light_clients.bitcoin import BitcoinClient
+from light_clients.bitcoin.client import BitcoinClient
 from light_clients.tendermint import TendermintClient
 from parachains.utxo.client import UtxoClient, UtxoConfig
 from parachains.utxo.ledger import ESCROW_SCRIPT

@@ -10,7 +10,9 @@ import click
 import structlog
 
 from chainkit.primitives.errors import OperationFailed, RuleBroken
+from chainkit.primitives.types import BlockHeight, ChainId
 from isthmus.adapters import jsonrpc
+from isthmus.adapters.mqtt import BlockAnnouncer
 from isthmus.adapters.sqlite import SqliteDatabase
 from isthmus.cli.logs import configure_logs
 from isthmus.discovery import find_hosted_kind, find_ibc_applications, find_light_clients
@@ -21,6 +23,7 @@ class ProcessHost:
 
     def __init__(self) -> None:
         self._open: list[SqliteDatabase] = []
+        self._announcers: list[BlockAnnouncer] = []
 
     def database(self, path: Path) -> SqliteDatabase:
         """Return the database in a file."""
@@ -37,13 +40,32 @@ class ProcessHost:
         """Answer JSON-RPC until cancelled."""
         await jsonrpc.serve(methods, host, port)
 
-    def announce(self, height: int) -> None:
-        """Do nothing: relayers of such a chain poll."""
+    def announcer(self, url: str, chain_id: ChainId) -> Callable[[BlockHeight, int], None]:
+        """Return what tells a broker of a chain's blocks; an empty URL tells nobody.
+
+        Raises:
+            BadBrokerUrl: The URL is none of a broker.
+        """
+        if not url:
+            return _tell_nobody
+        announcer = BlockAnnouncer(url, chain_id)
+        self._announcers.append(announcer)
+        return announcer.tell
+
+    async def run(self) -> None:
+        """Keep the connections to brokers until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for announcer in self._announcers:
+                group.create_task(announcer.run())
 
     def close(self) -> None:
         """Close what was opened."""
         for database in self._open:
             database.close()
+
+
+def _tell_nobody(height: BlockHeight, tx_count: int) -> None:
+    """Do nothing: there is no broker, and relayers poll."""
 
 
 async def _run(kind_name: str, home: Path) -> None:
@@ -58,10 +80,11 @@ async def _run(kind_name: str, home: Path) -> None:
             home, host, find_light_clients(clients), find_ibc_applications(applications)
         )
         async with asyncio.TaskGroup() as group:
-            running = group.create_task(node.run())
+            tasks = [group.create_task(host.run()), group.create_task(node.run())]
             await stopped.wait()
             structlog.get_logger().info("node.stopping")
-            running.cancel()
+            for task in tasks:
+                task.cancel()
     finally:
         host.close()
 

@@ -1,6 +1,6 @@
 """``light-client verify``: what a light client checks of a file, with no network.
 
-Each installed light client that has a ``file_verifier`` is a command of its own.
+Each installed check is a command of its own.
 """
 
 import sys
@@ -13,23 +13,27 @@ import click
 
 from chainkit.primitives.errors import MalformedMessage
 from isthmus.cli.output import Command, Group, Output, json_option
-from isthmus.discovery import find_file_verifiers
-from isthmus.ports import FileVerdict, FileVerifier
+from isthmus.file_verifiers import (
+    FileVerdict,
+    FileVerifier,
+    file_verifier_names,
+    find_file_verifier,
+)
 
 
 class Verifiers(Group):
-    """One command for each light client that can check a file."""
+    """One command for each check that is installed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return what can be checked, by name."""
         del ctx
-        return sorted(find_file_verifiers())
+        return list(file_verifier_names())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of one."""
         del ctx
-        verifier = find_file_verifiers().get(cmd_name)
-        return None if verifier is None else _command(verifier)
+        known = cmd_name in file_verifier_names()
+        return _command(find_file_verifier(cmd_name)) if known else None
 
 
 def _command(verifier: FileVerifier) -> click.Command:

@@ -1,24 +1,50 @@
 """``isthmus``: networks, daemons and users."""
 
 import sys
-from importlib.metadata import version as package_version
+from collections.abc import Mapping
+from importlib import import_module
 
 import click
 
-from isthmus.cli.daemons import broker, relay
-from isthmus.cli.demo import demo
-from isthmus.cli.keys import keys
-from isthmus.cli.light_client import light_client
-from isthmus.cli.network import down, up
 from isthmus.cli.output import Group
-from isthmus.cli.query import query
-from isthmus.cli.status import status
-from isthmus.cli.trace import trace_command
-from isthmus.cli.tx import tx
+
+COMMANDS: Mapping[str, str] = {
+    "up": "network:up",
+    "down": "network:down",
+    "status": "status:status",
+    "keys": "keys:keys",
+    "tx": "tx:tx",
+    "query": "query:query",
+    "trace": "trace:trace_command",
+    "relay": "daemons:relay",
+    "broker": "daemons:broker",
+    "light-client": "light_client:light_client",
+    "demo": "demo:demo",
+}
+"""Each command and where it is: the module below ``isthmus.cli``, and its name there."""
+
+
+class Commands(Group):
+    """Imports the one command that is asked for: most need a network's clients, some nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command = getattr(import_module(f"isthmus.cli.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
 
 
 @click.group(
-    cls=Group,
+    cls=Commands,
     example="isthmus up --detach\n"
     "isthmus status\n"
     "isthmus tx transfer alice bob 1000utoka --chain zone-a --to zone-b --follow\n"
@@ -26,14 +52,9 @@ from isthmus.cli.tx import tx
     "isthmus demo transfer\n"
     "isthmus down",
 )
-@click.version_option(package_version("isthmus"))
+@click.version_option(package_name="isthmus")
 def cli() -> None:
     """A cross-chain hub: local networks, relaying and demos."""
-
-
-_COMMANDS = (up, down, status, keys, tx, query, trace_command, relay, broker, light_client, demo)
-for _command in _COMMANDS:
-    cli.add_command(_command)
 
 
 def main() -> int:

@@ -1,19 +1,17 @@
 """How commands print: words for a person, or one JSON line with ``--json``."""
 
-import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import msgspec
 
 from chainkit.primitives.errors import OperationFailed, RuleBroken
 from chainkit.sigverify.engines import notice
-from relayer.config import WrongSetting
+from relayer.errors import WrongSetting
 
 DEFAULT_HOME = Path.home() / ".isthmus" / "net"
 
@@ -51,24 +49,6 @@ class Output:
         """Print the result in the form that was asked for."""
         click.echo(json.dumps(dict(values)) if self.as_json else text())
         sys.stdout.flush()
-
-
-T = TypeVar("T")
-PATIENCE_S = 1.0
-
-
-def run_with_patience(work: Coroutine[object, object, T], output: Output, reason: str) -> T:
-    """Return what ``work`` returns; if it takes over a second, say what it waits for."""
-
-    async def run() -> T:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(work)
-            done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
-            if not done:
-                output.progress(reason)
-        return task.result()
-
-    return asyncio.run(run())
 
 
 class Failed(click.ClickException):

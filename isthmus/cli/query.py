@@ -12,8 +12,8 @@ from isthmus.cli.output import (
     Output,
     home_option,
     json_option,
-    run_with_patience,
 )
+from isthmus.cli.patience import run_with_patience
 from isthmus.cli.session import Session
 from isthmus.cli.tx import chain_option
 from isthmus.discovery import chain_kind_names, find_chain_kind

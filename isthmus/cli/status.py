@@ -8,7 +8,8 @@ import click
 
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from isthmus.adapters.journal import read_last_notes
-from isthmus.cli.output import Command, Output, home_option, json_option, run_with_patience
+from isthmus.cli.output import Command, Output, home_option, json_option
+from isthmus.cli.patience import run_with_patience
 from isthmus.cli.session import Session
 from isthmus.devnet import NetReader, NodeStatus
 from isthmus.overview import ChannelView, ClientView, Overview, look

@@ -11,7 +11,8 @@ import click
 from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.timestamps import format_rfc3339
 from chainkit.primitives.types import ChannelId, PortId, Sequence
-from isthmus.cli.output import Command, Output, home_option, json_option, run_with_patience
+from isthmus.cli.output import Command, Output, home_option, json_option
+from isthmus.cli.patience import run_with_patience
 from isthmus.cli.session import Session
 from isthmus.devnet import NotReady
 from isthmus.ports import ChainUser

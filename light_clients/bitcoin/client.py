@@ -6,7 +6,7 @@ from chainkit.primitives.heights import ZERO_HEIGHT, Height
 from chainkit.primitives.types import TimestampNs
 from chainkit.runtime.context import Context
 from chainkit.runtime.store import KVStore, ReadStore
-from ibc.ics02_client.port import AnyValue, Status
+from ibc.ics02_client.port import AnyValue, LightClient, Status
 from light_clients.bitcoin import proofs, update
 from light_clients.bitcoin import store as states
 from light_clients.bitcoin.codec import (
@@ -18,7 +18,6 @@ from light_clients.bitcoin.codec import (
     decode_headers,
 )
 from light_clients.bitcoin.errors import ClientNotFound, InvalidSubstitute, InvalidUpgradeClient
-from light_clients.bitcoin.header_file import HeaderFile
 from light_clients.bitcoin.rules import validate_anchor, validate_client_state
 from light_clients.bitcoin.types import CLIENT_TYPE, ClientState
 
@@ -31,8 +30,6 @@ class BitcoinClient:
     consensus_state_type_url: str = ANCHOR_TYPE_URL
     """A client is created from an anchor; what it stores are plain consensus states."""
     client_message_type_urls: tuple[str, ...] = (HEADERS_TYPE_URL,)
-    file_verifier: HeaderFile = HeaderFile()
-    """What ``isthmus light-client verify`` offers of it."""
 
     def initialize(
         self,
@@ -178,3 +175,7 @@ class BitcoinClient:
 
 def _identity(state: ClientState) -> ClientState:
     return replace(state, frozen=False, tip=b"", latest_height=ZERO_HEIGHT)
+
+
+LIGHT_CLIENT: LightClient = BitcoinClient()
+"""What discovery finds. The package itself imports nothing: a check of files needs no store."""

@@ -188,3 +188,7 @@ def _wrong(height: int, header: BlockHeader, error: BitcoinRuleBroken) -> dict[s
         "reason": error.reason,
         "detail": str(error),
     }
+
+
+FILE_VERIFIER = HeaderFile()
+"""What the command line finds."""

@@ -12,7 +12,7 @@ from chainkit.formats.bitcoin.header_chain import extend
 from chainkit.formats.bitcoin.proof_of_work import REGTEST_RULES
 from isthmus.cli.light_client import follow
 from isthmus.cli.main import cli
-from isthmus.discovery import find_file_verifiers
+from isthmus.file_verifiers import file_verifier_names, find_file_verifier
 from light_clients.bitcoin import header_file
 from light_clients.bitcoin.header_file import NETWORKS, FileVerdict, HeaderFile
 from tests import miners
@@ -210,7 +210,8 @@ def test_versions_by_height() -> None:
     assert [mainnet(at) for at in (227_931, 363_724, 363_725, 388_380, 388_381)] == [2, 2, 3, 3, 4]
 
 
-def test_verifiers_are_found_by_light_client() -> None:
-    """The command knows no name: a light client brings it."""
-    assert find_file_verifiers()["bitcoin"].options == HeaderFile.options
+def test_verifiers_are_found_by_their_entry_points() -> None:
+    """The command knows no name: a package brings it."""
+    assert "bitcoin" in file_verifier_names()
+    assert find_file_verifier("bitcoin").options == HeaderFile.options
     assert header_file.HEADERS_A_STEP < COUNT

@@ -44,7 +44,7 @@ def net(tmp_path, monkeypatch) -> Net:
 @pytest.fixture(autouse=True)
 def _other_tests_keep_their_logs(monkeypatch) -> None:
     """The daemons' logs would go on to a stream that is closed with the test."""
-    monkeypatch.setattr("isthmus.cli.output.PATIENCE_S", 600.0)
+    monkeypatch.setattr("isthmus.cli.patience.PATIENCE_S", 600.0)
     for module in ("isthmus.cli.node", "isthmus.cli.relaying"):
         monkeypatch.setattr(f"{module}.configure_logs", lambda **_: None)
 
@@ -196,7 +196,7 @@ def test_a_slow_answer_says_what_it_waits_for(net, monkeypatch) -> None:
         told.append(line)
         heard.set()
 
-    monkeypatch.setattr("isthmus.cli.output.PATIENCE_S", 0.0)
+    monkeypatch.setattr("isthmus.cli.patience.PATIENCE_S", 0.0)
     monkeypatch.setattr(FakeUser, "ask", ask)
     monkeypatch.setattr(Output, "progress", progress)
 

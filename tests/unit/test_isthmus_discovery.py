@@ -14,6 +14,7 @@ from isthmus.cli.main import cli
 from isthmus.compose import AppConfig, node_parts
 from isthmus.config import parse_spec
 from isthmus.devnet import child_specs
+from isthmus.entry_points import CannotLoad, NotInstalled
 from isthmus.homes import write_network
 from relay_chain.node.genesis import Genesis
 from tests.fake_chain import CHAIN_KIND, install
@@ -56,7 +57,7 @@ def test_an_entry_point_that_cannot_be_loaded_is_named(tmp_path, monkeypatch) ->
     """
     install(tmp_path, monkeypatch, "[isthmus.chain_kinds]\nbroken = no.such.module:KIND\n")
 
-    with pytest.raises(discovery.CannotLoad, match=r"broken.*no\.such\.module"):
+    with pytest.raises(CannotLoad, match=r"broken.*no\.such\.module"):
         discovery.find_chain_kind("broken")
 
 
@@ -79,7 +80,7 @@ def test_a_name_that_nothing_has_is_refused_with_those_there_are() -> None:
     """
     The person reads what could have been meant.
     """
-    with pytest.raises(discovery.NotInstalled, match=r"expected one of .*kvstore"):
+    with pytest.raises(NotInstalled, match=r"expected one of .*kvstore"):
         discovery.find_node_application("nothing")
 
 
@@ -92,7 +93,7 @@ def test_a_node_that_lacks_what_genesis_names_refuses_to_go_on() -> None:
     Nodes that run different applications compute different states: better to stop and say why.
     """
     for key in ("allowed_clients", "applications"):
-        with pytest.raises(discovery.NotInstalled, match="moon"):
+        with pytest.raises(NotInstalled, match="moon"):
             node_parts(AppConfig(), genesis({key: ["moon"]}), 0)
 
 
@@ -112,7 +113,8 @@ def test_a_silent_genesis_runs_what_this_distribution_brings(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("group", "pattern", "name"),
     [
-        (discovery.LIGHT_CLIENTS, "light_clients/*/__init__.py", "LIGHT_CLIENT"),
+        (discovery.LIGHT_CLIENTS, "light_clients/**/*.py", "LIGHT_CLIENT"),
+        ("isthmus.file_verifiers", "light_clients/**/*.py", "FILE_VERIFIER"),
         (discovery.CHAIN_KINDS, "parachains/*/kind.py", "CHAIN_KIND"),
         (discovery.DEMOS, "demos/**/*.py", "DEMO"),
     ],

@@ -19,8 +19,9 @@ from chainkit.primitives.heights import Height
 from chainkit.runtime.context import Context, ExecutionMode
 from chainkit.runtime.store import MemoryStore, Overlay
 from ibc.ics02_client.port import AnyValue, LightClient, Status
-from light_clients.bitcoin import LIGHT_CLIENT, codec, errors, proofs
+from light_clients.bitcoin import codec, errors, proofs
 from light_clients.bitcoin import store as states
+from light_clients.bitcoin.client import LIGHT_CLIENT
 from light_clients.bitcoin.types import Anchor, ClientState, Headers, MembershipProof
 from tests import miners
 from tests.signers import SECOND

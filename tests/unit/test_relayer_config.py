@@ -5,7 +5,8 @@ import tomllib
 import pytest
 
 from ibc.ics04_channel.types import Order
-from relayer.config import WrongSetting, parse_settings
+from relayer.config import parse_settings
+from relayer.errors import WrongSetting
 from relayer.limits import POLL_INTERVAL_NS
 
 GOOD = f"""
