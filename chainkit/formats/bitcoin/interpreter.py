@@ -5,13 +5,14 @@ Spec:
 """
 
 from chainkit.formats.bitcoin.encoding import encode_compact_size, encode_sized
-from chainkit.formats.bitcoin.execution import (
+from chainkit.formats.bitcoin.execution import run
+from chainkit.formats.bitcoin.limits import MAX_SCRIPT_ELEMENT_BYTES, MAX_STACK_ITEMS
+from chainkit.formats.bitcoin.machine import (
     VALIDATION_WEIGHT_PER_SIGOP,
     Machine,
     Tapscript,
     as_bool,
 )
-from chainkit.formats.bitcoin.limits import MAX_SCRIPT_ELEMENT_BYTES, MAX_STACK_ITEMS
 from chainkit.formats.bitcoin.script import (
     ScriptEndsEarly,
     as_witness_program,
@@ -69,9 +70,9 @@ def verify_script(
     if flags & ScriptFlag.SIGPUSHONLY and not is_push_only(script_sig):
         raise ScriptFailed("SIG_PUSHONLY")
     stack: list[bytes] = []
-    Machine(stack, flags, spend, SigVersion.BASE).run(script_sig)
+    run(Machine(stack, flags, spend, SigVersion.BASE), script_sig)
     after_input = list(stack)
-    Machine(stack, flags, spend, SigVersion.BASE).run(script_pubkey)
+    run(Machine(stack, flags, spend, SigVersion.BASE), script_pubkey)
     _require_true(stack)
     program = as_witness_program(script_pubkey) if flags & ScriptFlag.WITNESS else None
     witness_used = program is not None
@@ -100,7 +101,7 @@ def _verify_p2sh(
     if not is_push_only(script_sig):
         raise ScriptFailed("SIG_PUSHONLY")
     redeem_script = stack.pop()
-    Machine(stack, flags, spend, SigVersion.BASE).run(redeem_script)
+    run(Machine(stack, flags, spend, SigVersion.BASE), redeem_script)
     _require_true(stack)
     program = as_witness_program(redeem_script) if flags & ScriptFlag.WITNESS else None
     if program is None:
@@ -154,7 +155,7 @@ def _verify_version_0(
 def _run_witness_script(script: bytes, machine: Machine) -> None:
     if any(len(item) > MAX_SCRIPT_ELEMENT_BYTES for item in machine.stack):
         raise ScriptFailed("PUSH_SIZE")
-    machine.run(script)
+    run(machine, script)
     if len(machine.stack) != 1:
         raise ScriptFailed("CLEANSTACK")
     _require_true(machine.stack)
