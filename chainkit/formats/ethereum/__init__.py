@@ -1,0 +1,1 @@
+"""Ethereum's formats: headers, transactions, receipts, accounts and Besu's QBFT extra data."""
