@@ -1,6 +1,5 @@
 """One run: virtual time, the network between the nodes, and the faults of a plan."""
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -38,6 +37,7 @@ from relay_chain.simulator.disk import RegressionRefused
 from relay_chain.simulator.gossip import answer
 from relay_chain.simulator.invariants import InvariantBroken, Watcher
 from relay_chain.simulator.keys import CHAIN_ID, Ed25519Keys, Keys, StubKeys
+from relay_chain.simulator.network import ANY_INCARNATION, Network
 from relay_chain.simulator.node import Crashed, SimNode
 from relay_chain.simulator.plan import (
     HEALING_BOUND_NS,
@@ -54,7 +54,6 @@ from relay_chain.simulator.rules import Amnesia, CometBftLock, PaperLock
 from relay_chain.simulator.validators import ValidatorSets
 
 GOSSIP_NS = 250 * MS
-_ANY_INCARNATION = -1
 _FOREVER = 1 << 62
 _ANSWERING = frozenset({Kind.FLATTERER, Kind.MIRROR, Kind.PUPPET})
 """They vote when a correct node does, and never of their own."""
@@ -139,10 +138,8 @@ class Simulation:
         ]
         self._peers = [[peer for peer in range(count) if peer != index] for index in range(count)]
         self._rng = Random(f"run of {plan.seed}")
-        self._queue: list[tuple[int, int, int, int, tuple[Input, ...] | Control]] = []
-        self._sequence = 0
-        self._quality = Quality()
-        self._cut = Cut(frozenset())
+        self._network: Network[tuple[Input, ...] | Control] = Network(self._rng, self.count)
+        self._push, self._post = self._network.push, self._network.post
         self._blocks: dict[BlockHeight, list[tuple[BlockId, Block]]] = {}
         self._block_count = 0
         self._gossiped_at: list[tuple[int, int]] = [(0, 0)] * count
@@ -163,23 +160,23 @@ class Simulation:
             InvariantBroken: Something happened that must not.
         """
         for time, fault in self.plan.faults:
-            self._push(time, -1, _ANY_INCARNATION, fault)
+            self._push(time, -1, ANY_INCARNATION, fault)
         for node in self.nodes:
             node.single_ticker = self.plan.seed % 2 == 1
             self._boot(node)
             offset = self._rng.randint(0, GOSSIP_NS)
-            self._push(offset, node.index, _ANY_INCARNATION, Gossip(node.index))
+            self._push(offset, node.index, ANY_INCARNATION, Gossip(node.index))
         if heights:
             self._target = heights
         else:
-            self._push(self.plan.chaos_ns, -1, _ANY_INCARNATION, Heal())
+            self._push(self.plan.chaos_ns, -1, ANY_INCARNATION, Heal())
         self._loop(deadline_ns or _FOREVER)
         return self
 
     def _loop(self, deadline_ns: int) -> None:
-        queue = self._queue
+        pop = self._network.pop
         while not self._is_done:
-            self.now, sequence, target, incarnation, payload = heapq.heappop(queue)
+            self.now, sequence, target, incarnation, payload = pop()
             if self.now > deadline_ns:
                 return
             self.events += 1
@@ -187,7 +184,7 @@ class Simulation:
                 node = self.nodes[target]
                 if node.machine is None:
                     continue
-                if incarnation not in (node.incarnation, _ANY_INCARNATION):
+                if incarnation not in (node.incarnation, ANY_INCARNATION):
                     continue
                 if self.trace is not None:
                     self._write_trace(sequence, target, payload)
@@ -245,9 +242,9 @@ class Simulation:
             case Crash():
                 self._plan_crash(control)
             case Cut():
-                self._cut = control
+                self._network.cut = control
             case Quality():
-                self._quality = control
+                self._network.quality = control
             case Restart():
                 if self.nodes[control.node].machine is None:
                     self.count("restart")
@@ -263,7 +260,7 @@ class Simulation:
         node = self.nodes[crash.node]
         if node.machine is None or self._healed_at is not None:
             return
-        self._push(self.now + crash.down_ns, -1, _ANY_INCARNATION, Restart(crash.node))
+        self._push(self.now + crash.down_ns, -1, ANY_INCARNATION, Restart(crash.node))
         node.disk_fault = crash.disk
         if crash.after_effects == 0:
             self._crash(node)
@@ -272,8 +269,8 @@ class Simulation:
 
     def _heal(self) -> None:
         self._healed_at = self.now
-        self._cut = Cut(frozenset())
-        self._quality = Quality()
+        self._network.cut = Cut(frozenset())
+        self._network.quality = Quality()
         for node in self.nodes:
             node.effects_until_crash = -1
             node.disk_fault = DiskFault.NONE
@@ -286,7 +283,7 @@ class Simulation:
     def _ask(self, index: int) -> None:
         """Ask a random peer if nothing moved since the last time."""
         self._look_at_progress()
-        self._push(self.now + GOSSIP_NS, index, _ANY_INCARNATION, Gossip(index))
+        self._push(self.now + GOSSIP_NS, index, ANY_INCARNATION, Gossip(index))
         state = self.nodes[index].machine
         if state is None:
             return
@@ -309,32 +306,6 @@ class Simulation:
             self._post(question.peer, question.asker, missing)
 
     # --- the network --------------------------------------------------------------------
-
-    def _post(self, sender: int, recipient: int, payload: tuple[Input, ...] | Question) -> None:
-        if (sender, recipient) in self._cut.pairs:
-            kind = "an asymmetric" if self._cut.is_asymmetric else "a"
-            self.count(f"message lost in {kind} partition")
-            return
-        dice, quality = self._rng.random, self._quality
-        if quality.drop and dice() < quality.drop:
-            self.count("message dropped")
-            return
-        copies = 1
-        if quality.duplicate and dice() < quality.duplicate:
-            self.count("message duplicated")
-            copies = 2
-        for _ in range(copies):
-            delay = quality.delay_ns // 4 + int(dice() * quality.delay_ns)
-            if quality.late and dice() < quality.late:
-                self.count("message late")
-                delay *= 10
-            self._push(self.now + delay, recipient, _ANY_INCARNATION, payload)
-
-    def _push(
-        self, time: int, target: int, incarnation: int, payload: tuple[Input, ...] | Control
-    ) -> None:
-        self._sequence += 1
-        heapq.heappush(self._queue, (time, self._sequence, target, incarnation, payload))
 
     def _post_all(self, sender: int, mail: Sequence[Mail]) -> None:
         for recipient, inputs in mail:
