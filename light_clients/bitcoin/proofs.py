@@ -21,20 +21,26 @@ from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.heights import Height
 from chainkit.runtime.context import Context
 from chainkit.runtime.store import ReadStore
+from ibc.ics02_client.delays import DelayRefusals, require_delay_passed
 from light_clients.bitcoin import store as states
 from light_clients.bitcoin.codec import decode_membership_proof
 from light_clients.bitcoin.errors import (
+    ConsensusStateNotFound,
     DelayPeriodNotPassed,
     InvalidCommitment,
     InvalidHeight,
 )
 from light_clients.bitcoin.types import ClientState, ConsensusState, MembershipProof
-from light_clients.bitcoin.update import host_height
 
 SPECS = (IAVL_SPEC, TENDERMINT_SPEC)
 """The trees below the committed root, lowest first: a store's IAVL, then the stores."""
 
 ROOT_BYTES = 32
+_DELAY_REFUSALS = DelayRefusals(
+    time_not_found=ConsensusStateNotFound,
+    height_not_found=ConsensusStateNotFound,
+    not_passed=DelayPeriodNotPassed,
+)
 
 
 def commitment_script(tag: bytes, root: bytes) -> bytes:
@@ -69,11 +75,14 @@ def state_for_proof(
     if client.latest_height < height:
         raise InvalidHeight(f"height {height} is above the newest final {client.latest_height}")
     state = states.read_consensus_state(store, height)
-    since, at = states.processed_at(store, height)
-    if ctx.time < since + delay_time_ns:
-        raise DelayPeriodNotPassed(f"until time {since + delay_time_ns}, now {ctx.time}")
-    if host_height(ctx).revision_height < at.revision_height + delay_blocks:
-        raise DelayPeriodNotPassed(f"until height {at.revision_height + delay_blocks}")
+    require_delay_passed(
+        ctx,
+        store,
+        height,
+        delay_time_ns=delay_time_ns,
+        delay_blocks=delay_blocks,
+        refusals=_DELAY_REFUSALS,
+    )
     return state
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from chainkit.formats.bitcoin.header_chain import ChainPoint
-from chainkit.primitives.heights import Height, parse_height
+from chainkit.primitives.heights import Height
 from chainkit.primitives.types import TimestampNs
 from chainkit.runtime.store import KVStore, ReadStore
+from ibc.ics02_client.delays import write_processed
 from ibc.ics24_host.paths import CLIENT_STATE, consensus_state_key
 from light_clients.bitcoin.codec import (
     decode_any,
@@ -63,23 +64,8 @@ def write_consensus_state(
     processed_time: TimestampNs,
 ) -> None:
     """Write a consensus state with when it was stored here."""
-    key = consensus_state_key(height)
-    store.set(key, encode_any(encode_consensus_state(state)))
-    store.set(key + b"/processedTime", processed_time.to_bytes(_UINT64_BYTES))
-    store.set(key + b"/processedHeight", str(processed_height).encode())
-
-
-def processed_at(store: ReadStore, height: Height) -> tuple[TimestampNs, Height]:
-    """Return this chain's time and height at which a consensus state was stored.
-
-    Raises:
-        ConsensusStateNotFound: There is none at ``height``.
-    """
-    key = consensus_state_key(height)
-    time, at = store.get(key + b"/processedTime"), store.get(key + b"/processedHeight")
-    if time is None or at is None:
-        raise ConsensusStateNotFound(f"height {height}")
-    return TimestampNs(int.from_bytes(time)), parse_height(at.decode())
+    store.set(consensus_state_key(height), encode_any(encode_consensus_state(state)))
+    write_processed(store, height, processed_height, processed_time)
 
 
 def find_point(store: ReadStore, block_hash: bytes) -> ChainPoint | None:

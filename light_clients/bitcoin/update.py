@@ -14,14 +14,10 @@ from chainkit.primitives.heights import Height
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from chainkit.runtime.context import Context
 from chainkit.runtime.store import KVStore, ReadStore
+from ibc.ics02_client.delays import host_height
 from light_clients.bitcoin import store as states
 from light_clients.bitcoin.errors import TooLittleWork, UnknownParent
 from light_clients.bitcoin.types import ClientState, ConsensusState, Headers
-
-
-def host_height(ctx: Context) -> Height:
-    """Return this chain's own height as delays count it; its revision is not compared."""
-    return Height(0, ctx.height)
 
 
 def points_of(

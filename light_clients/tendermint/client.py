@@ -5,6 +5,7 @@ from chainkit.primitives.heights import ZERO_HEIGHT, Height
 from chainkit.primitives.types import TimestampNs
 from chainkit.runtime.context import Context
 from chainkit.runtime.store import KVStore, ReadStore
+from ibc.ics02_client.delays import host_height
 from ibc.ics02_client.port import AnyValue, Status
 from light_clients.tendermint import misbehaviour, proofs, update, upgrade
 from light_clients.tendermint import store as states
@@ -51,7 +52,7 @@ class TendermintClient:
             store,
             client.latest_height,
             consensus,
-            processed_height=update.host_height(ctx),
+            processed_height=host_height(ctx),
             processed_time=ctx.time,
         )
 

@@ -10,9 +10,15 @@ from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.heights import Height
 from chainkit.runtime.context import Context
 from chainkit.runtime.store import ReadStore
+from ibc.ics02_client.delays import DelayRefusals, require_delay_passed
 from light_clients.tendermint import errors, store
 from light_clients.tendermint.types import ClientState, ConsensusState
-from light_clients.tendermint.update import host_height
+
+_DELAY_REFUSALS = DelayRefusals(
+    time_not_found=errors.ProcessedTimeNotFound,
+    height_not_found=errors.ProcessedHeightNotFound,
+    not_passed=errors.DelayPeriodNotPassed,
+)
 
 
 def decode_merkle_proof(proof: bytes) -> tuple[bytes, ...]:
@@ -83,28 +89,12 @@ def consensus_state_for_proof(
             f"client state height < proof height ({client.latest_height} < {height}), "
             "please ensure the client has been updated"
         )
-    _delay_passed(ctx, client_store, height, delay_time_ns, delay_blocks)
+    require_delay_passed(
+        ctx,
+        client_store,
+        height,
+        delay_time_ns=delay_time_ns,
+        delay_blocks=delay_blocks,
+        refusals=_DELAY_REFUSALS,
+    )
     return store.read_consensus_state(client_store, height)
-
-
-def _delay_passed(
-    ctx: Context, client_store: ReadStore, height: Height, delay_time_ns: int, delay_blocks: int
-) -> None:
-    if delay_time_ns:
-        since = store.find_processed_time(client_store, height)
-        if since is None:
-            raise errors.ProcessedTimeNotFound(f"processed time not found for height: {height}")
-        if ctx.time < since + delay_time_ns:
-            raise errors.DelayPeriodNotPassed(
-                f"cannot verify packet until time: {since + delay_time_ns}, "
-                f"current time: {ctx.time}"
-            )
-    if delay_blocks:
-        stored = store.find_processed_height(client_store, height)
-        if stored is None:
-            raise errors.ProcessedHeightNotFound(f"processed height not found for height: {height}")
-        first = Height(stored.revision_number, stored.revision_height + delay_blocks)
-        if host_height(ctx) < first:
-            raise errors.DelayPeriodNotPassed(
-                f"cannot verify packet until height: {first}, current height: {host_height(ctx)}"
-            )

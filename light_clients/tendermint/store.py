@@ -6,9 +6,10 @@ Spec:
 
 from collections.abc import Iterator
 
-from chainkit.primitives.heights import Height, parse_height
+from chainkit.primitives.heights import Height
 from chainkit.primitives.types import TimestampNs
 from chainkit.runtime.store import KVStore, ReadStore, prefix_end
+from ibc.ics02_client.delays import processed_height_key, processed_time_key, write_processed
 from ibc.ics24_host.paths import CLIENT_STATE, consensus_state_key
 from light_clients.tendermint.codec import (
     decode_any,
@@ -25,16 +26,6 @@ _ITERATION_PREFIX = b"iterateConsensusStates"
 """The keys below it sort as heights do; those of ICS-24 do not."""
 
 _UINT64_BYTES = 8
-
-
-def processed_time_key(height: Height) -> bytes:
-    """Return the key of when a consensus state was stored, in this chain's nanoseconds."""
-    return consensus_state_key(height) + b"/processedTime"
-
-
-def processed_height_key(height: Height) -> bytes:
-    """Return the key of the height of this chain at which it was stored."""
-    return consensus_state_key(height) + b"/processedHeight"
 
 
 def iteration_key(height: Height) -> bytes:
@@ -93,8 +84,7 @@ def write_consensus_state(
 ) -> None:
     """Write a consensus state with when it was stored here."""
     store.set(consensus_state_key(height), encode_any(encode_consensus_state(state)))
-    store.set(processed_time_key(height), processed_time.to_bytes(_UINT64_BYTES))
-    store.set(processed_height_key(height), str(processed_height).encode())
+    write_processed(store, height, processed_height, processed_time)
     store.set(iteration_key(height), consensus_state_key(height))
 
 
@@ -102,18 +92,6 @@ def delete_consensus_state(store: KVStore, height: Height) -> None:
     """Remove a consensus state and all that is kept with it."""
     for key in (consensus_state_key, processed_time_key, processed_height_key, iteration_key):
         store.delete(key(height))
-
-
-def find_processed_time(store: ReadStore, height: Height) -> TimestampNs | None:
-    """Return when the consensus state was stored, or None."""
-    data = store.get(processed_time_key(height))
-    return None if data is None else TimestampNs(int.from_bytes(data))
-
-
-def find_processed_height(store: ReadStore, height: Height) -> Height | None:
-    """Return the height of this chain at which it was stored, or None."""
-    data = store.get(processed_height_key(height))
-    return None if data is None else parse_height(data.decode())
 
 
 def stored_heights(store: ReadStore) -> Iterator[Height]:

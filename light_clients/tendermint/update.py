@@ -5,18 +5,14 @@ from dataclasses import replace
 from chainkit.formats.tendermint import light
 from chainkit.formats.tendermint.errors import TendermintRuleBroken, TrustedHeaderExpired
 from chainkit.formats.tendermint.types import LightBlock
-from chainkit.primitives.heights import Height, chain_revision
+from chainkit.primitives.heights import Height
 from chainkit.primitives.types import BlockHeight
 from chainkit.runtime.context import Context, ExecutionMode
 from chainkit.runtime.store import KVStore, ReadStore
+from ibc.ics02_client.delays import host_height
 from light_clients.tendermint import errors, store
 from light_clients.tendermint.rules import trusted_set_matches, validate_header
 from light_clients.tendermint.types import ClientHeader, ClientState, ConsensusState
-
-
-def host_height(ctx: Context) -> Height:
-    """Return this chain's own height."""
-    return Height(chain_revision(ctx.chain_id), ctx.height)
 
 
 def verify_header(

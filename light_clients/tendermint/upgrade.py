@@ -11,6 +11,7 @@ from chainkit.primitives.heights import ZERO_HEIGHT, Height
 from chainkit.primitives.types import ChainId, DurationNs
 from chainkit.runtime.context import Context
 from chainkit.runtime.store import KVStore, ReadStore
+from ibc.ics02_client.delays import find_processed_height, find_processed_time, host_height
 from light_clients.tendermint import errors, store
 from light_clients.tendermint.codec import (
     encode_any,
@@ -20,7 +21,6 @@ from light_clients.tendermint.codec import (
 from light_clients.tendermint.proofs import verify_membership
 from light_clients.tendermint.rules import validate_client_state
 from light_clients.tendermint.types import SENTINEL_ROOT, ClientState, ConsensusState
-from light_clients.tendermint.update import host_height
 
 _NO_TRUST = TrustLevel(0, 0)
 _NO_TIME = DurationNs(0)
@@ -122,8 +122,8 @@ def recover(client_store: KVStore, substitute_store: ReadStore) -> None:
         )
     height = substitute.latest_height
     consensus = store.read_consensus_state(substitute_store, height)
-    processed_height = store.find_processed_height(substitute_store, height)
-    processed_time = store.find_processed_time(substitute_store, height)
+    processed_height = find_processed_height(substitute_store, height)
+    processed_time = find_processed_time(substitute_store, height)
     if processed_height is None or processed_time is None:
         raise errors.UpdateClientFailed("unable to retrieve when the substitute was updated")
     store.write_consensus_state(

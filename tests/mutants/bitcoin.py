@@ -80,6 +80,13 @@ MUTANTS = (
         f"{_TESTS}::test_a_commitment_followed_by_another_proves_nothing",
     ),
     Mutant(
+        "bitcoin: a connection's delay in blocks",
+        "ibc/ics02_client/delays.py",
+        "        if host_height(ctx) < first:\n",
+        "        if False:\n",
+        f"{_TESTS}::test_delays",
+    ),
+    Mutant(
         "bitcoin: branch depth by the number of transactions",
         _MERKLE,
         "    if len(branch) != tree_depth(count) or any(len(node) != 32 for node in branch):",

@@ -24,7 +24,7 @@ MUTANTS = [
     ),
     Mutant(
         "isthmus-another-package-replaces-a-light-client",
-        "isthmus/discovery.py",
+        "isthmus/entry_points.py",
         "            if point.name not in found or _is_ours(point):\n",
         "            if point.name not in found or not _is_ours(point):\n",
         f"{DISCOVERY}::test_another_package_cannot_take_one_of_our_names",

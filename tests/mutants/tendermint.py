@@ -96,9 +96,9 @@ MUTANTS = [
     ),
     Mutant(
         "client-delay",
-        "light_clients/tendermint/proofs.py",
-        "    _delay_passed(ctx, client_store, height, delay_time_ns, delay_blocks)\n",
-        "",
+        "ibc/ics02_client/delays.py",
+        "        if ctx.time < since + delay_time_ns:\n",
+        "        if False:\n",
         f"{_CLIENT}::TestProofs::test_the_delay",
     ),
     Mutant(

@@ -15,6 +15,7 @@ from chainkit.primitives.errors import MalformedMessage, RuleBroken
 from chainkit.primitives.heights import ZERO_HEIGHT, Height
 from chainkit.runtime.context import Context, ExecutionMode
 from chainkit.runtime.store import MemoryStore, Overlay
+from ibc.ics02_client import delays
 from ibc.ics02_client.port import AnyValue, LightClient, Status
 from light_clients.tendermint import LIGHT_CLIENT, codec, errors
 from light_clients.tendermint import store as states
@@ -606,8 +607,8 @@ class TestProofs:
         """A delay cannot be judged without knowing when the state was stored."""
         store, prove = proven
         proof = prove(self.PATH[1])
-        store.delete(states.processed_time_key(Height(1, 11)))
-        store.delete(states.processed_height_key(Height(1, 11)))
+        store.delete(delays.processed_time_key(Height(1, 11)))
+        store.delete(delays.processed_height_key(Height(1, 11)))
         with pytest.raises(errors.ProcessedTimeNotFound):
             self._check(store, proof, self.PATH, b"commitment", delay=(1, 0))
         with pytest.raises(errors.ProcessedHeightNotFound):
@@ -698,7 +699,7 @@ class TestRecover:
         assert LIGHT_CLIENT.status(CTX, store) is Status.ACTIVE
         assert LIGHT_CLIENT.latest_height(store) == Height(1, 90)
         assert states.read_client_state(store).trusting_period == 5 * HOUR
-        assert states.find_processed_time(store, Height(1, 90)) == NOW
+        assert delays.find_processed_time(store, Height(1, 90)) == NOW
 
     @pytest.mark.parametrize(
         "change",
@@ -712,7 +713,7 @@ class TestRecover:
     def test_a_substitute_without_its_times(self, store):
         """A substitute must say when it was updated, or a delay could be skipped."""
         substitute = self._substitute()
-        substitute.delete(states.processed_time_key(Height(1, 90)))
+        substitute.delete(delays.processed_time_key(Height(1, 90)))
         with pytest.raises(errors.UpdateClientFailed):
             LIGHT_CLIENT.recover(CTX, store, substitute)
 
