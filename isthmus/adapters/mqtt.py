@@ -220,9 +220,11 @@ class BlockAnnouncer:
         """Hear what the node's event bus has; blocks are told on."""
         payload = item.payload
         if isinstance(payload, BlockPublished):
-            block = payload.block
-            message = encode_block_message(block.header.height, len(block.txs))
-            self.bus.offer(self._topic, message)
+            self.tell(payload.block.header.height, len(payload.block.txs))
+
+    def tell(self, height: BlockHeight, tx_count: int) -> None:
+        """Tell of a block; dropped where the broker is away."""
+        self.bus.offer(self._topic, encode_block_message(height, tx_count))
 
     async def run(self) -> None:
         """Keep the connection until cancelled."""

@@ -31,7 +31,7 @@ from parachains.utxo.coins import (
     script_prefix,
 )
 from parachains.utxo.errors import TooDeepReorganisation
-from parachains.utxo.index import entries_of, find_event, height_of, packets_of
+from parachains.utxo.index import entries_of, events_at, find_event, height_of, packets_of
 from parachains.utxo.limits import MAX_UNDO_BLOCKS
 from parachains.utxo.parameters import UtxoParameters
 from parachains.utxo.state_machine import BlockRun, CarrierResult, StateMachine
@@ -151,6 +151,10 @@ class Chain:
     def packets_of(self, txid: bytes) -> list[Mapping[str, str]]:
         """Return the attributes of the packets that a transaction sent."""
         return packets_of(self._database, txid)
+
+    def events_at(self, height: int) -> list[Mapping[str, object]]:
+        """Return what the carriers of the active chain's block at a height did, in order."""
+        return events_at(self._database, height)
 
     def coins_of(self, script: bytes) -> Iterator[tuple[OutPoint, Coin]]:
         """Yield the unspent outputs of the active chain that a script guards."""

@@ -8,6 +8,7 @@ pays what its messages owe.
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
+from chainkit.formats.bitcoin.addresses import AddressRules
 from chainkit.formats.bitcoin.encoding import display_hash
 from chainkit.formats.bitcoin.headers import BlockHeader
 from chainkit.formats.bitcoin.transactions import TxOutput
@@ -51,6 +52,8 @@ from parachains.sdk.relaying import (
 from parachains.utxo.codec import Carrier, LotAssignment, carrier_script
 from parachains.utxo.ledger import ESCROW_SCRIPT
 from parachains.utxo.limits import LOT_OUTPUT_VALUE, MAX_CARRIER_BYTES
+from parachains.utxo.parameters import ISTHMUS
+from parachains.utxo.payments import SEND_TYPE_URL, Payment, payments_of
 from parachains.utxo.rpc import CarrierPreview, Rpc, RpcTransport, Unspent
 from parachains.utxo.wallet import Key, Spendable, build_transaction
 
@@ -70,6 +73,8 @@ class UtxoConfig:
     confirmations: int
     fee_rate: int = 2
     """Satoshis a virtual byte."""
+    addresses: AddressRules = ISTHMUS.addresses
+    """Bitcoin's forms of receivers' addresses, beside the accounts' form."""
 
 
 class UtxoClient(IbcQueries):
@@ -159,6 +164,21 @@ class UtxoClient(IbcQueries):
             messages.append(encode_headers(Headers(tuple(header for header, _ in found))))
         return tuple(messages)
 
+    async def fork_evidence(self, state: AnyValue, agreed: Height) -> tuple[AnyValue, ...]:
+        """Return the active chain's headers after ``agreed``, where they are more than the client's.
+
+        A client keeps the headers of its branch up to ``confirmations - 1`` above its newest
+        final block. A branch that is longer and yet of less work changes nothing.
+        """
+        client = decode_client_state(state)
+        _, tip = await self._rpc.status()
+        if tip.height < client.latest_height.revision_height + client.confirmations:
+            return ()
+        first = agreed.revision_height + 1
+        count = min(MAX_HEADERS_PER_MESSAGE, tip.height + 1 - first)
+        found = await self._rpc.headers(first, count)
+        return (encode_headers(Headers(tuple(header for header, _ in found))),)
+
     async def prove(self, path: bytes, target: BlockHeight) -> ProvenValue:
         """Return the value after block ``target``, proven under its own coinbase."""
         value, proof = await self._rpc.prove(path, target)
@@ -183,13 +203,31 @@ class UtxoClient(IbcQueries):
         return hex_attribute(found, "packet_ack_hex")
 
     async def sign(self, messages: tuple[AnyValue, ...]) -> SignedTx:
-        """Return a carrier of the messages that pays what they owe."""
-        return await self.carry(messages, lots=_lots_taken(messages, self._config.native))
+        """Return a carrier of the messages that pays what they owe.
+
+        A ``MsgSend`` is no message of this chain: it becomes outputs, and where there are no
+        others the transaction is a plain one of Bitcoin's.
+        """
+        config = self._config
+        carried = tuple(each for each in messages if each.type_url != SEND_TYPE_URL)
+        payments = tuple(
+            payment
+            for each in messages
+            if each.type_url == SEND_TYPE_URL
+            for payment in payments_of(each, config.native, config.address_prefix, config.addresses)
+        )
+        foreign = tuple(each.coin for each in payments if each.coin.denom != config.native)
+        lots = (*_lots_taken(carried, config.native), *foreign)
+        return await self.carry(carried, lots=lots, payments=payments)
 
     async def carry(
-        self, messages: tuple[AnyValue, ...], *, lots: tuple[Coin, ...] = ()
+        self,
+        messages: tuple[AnyValue, ...],
+        *,
+        lots: tuple[Coin, ...] = (),
+        payments: tuple[Payment, ...] = (),
     ) -> SignedTx:
-        """Return a carrier of the messages; ``lots`` are foreign tokens that they take.
+        """Return a carrier of the messages; ``lots`` are foreign tokens that it spends.
 
         Raises:
             InsufficientFunds: The key lacks coins for the fee or lots for the messages.
@@ -203,7 +241,7 @@ class UtxoClient(IbcQueries):
         tx = build_transaction(
             key,
             [Spendable(c.point, c.output) for c in own if not c.lots],
-            self._outputs(messages, preview, sum(item.output.value for item in escrow)),
+            self._outputs(messages, preview, sum(item.output.value for item in escrow), payments),
             fee_rate=self._config.fee_rate,
             forced=[*(Spendable(c.point, c.output) for c in (*bringing, *escrow))],
         )
@@ -224,9 +262,16 @@ class UtxoClient(IbcQueries):
         raise OperationFailed("escrow holds less than the messages release")
 
     def _outputs(
-        self, messages: tuple[AnyValue, ...], preview: CarrierPreview, escrow_in: int
+        self,
+        messages: tuple[AnyValue, ...],
+        preview: CarrierPreview,
+        escrow_in: int,
+        payments: tuple[Payment, ...],
     ) -> list[TxOutput]:
-        """Return carrier, payouts, escrow, and an output for lots that stay the key's."""
+        """Return carrier, payouts, escrow, payments, and an output for lots that stay the key's.
+
+        What carries no message and assigns no lot needs no carrier.
+        """
         native = self._config.native
         payouts = [
             TxOutput(o.coin.amount if o.coin.denom == native else LOT_OUTPUT_VALUE, o.script)
@@ -236,12 +281,23 @@ class UtxoClient(IbcQueries):
         escrow_out = escrow_in + preview.deposited - preview.released
         if escrow_out:
             rest.append(TxOutput(escrow_out, ESCROW_SCRIPT))
-        assignments: tuple[LotAssignment, ...] = ()
-        if preview.left:
+        assignments: list[LotAssignment] = []
+        left = {coin.denom: coin.amount for coin in preview.left}
+        for payment in payments:
+            amount, denom = payment.coin.amount, payment.coin.denom
+            if denom != native:
+                assignments.append(LotAssignment(1 + len(payouts) + len(rest), payment.coin))
+                left[denom] -= amount
+            value = amount if denom == native else LOT_OUTPUT_VALUE
+            rest.append(TxOutput(value, payment.script))
+        kept = [Coin(denom, amount) for denom, amount in left.items() if amount]
+        if kept:
             keeper = 1 + len(payouts) + len(rest)
             rest.append(TxOutput(LOT_OUTPUT_VALUE, self._config.key.script))
-            assignments = tuple(LotAssignment(keeper, coin) for coin in preview.left)
-        carrier = Carrier(messages, first_payout=1, assignments=assignments)
+            assignments += (LotAssignment(keeper, coin) for coin in kept)
+        if not messages and not assignments:
+            return rest
+        carrier = Carrier(messages, first_payout=1, assignments=tuple(assignments))
         return [TxOutput(0, carrier_script(carrier)), *payouts, *rest]
 
     async def broadcast(self, tx: SignedTx) -> None:

@@ -14,6 +14,7 @@ from parachains.utxo.state_machine import CarrierResult
 _TX = b"t/"
 _EVENT = b"e/"
 _SENT = b"p/"
+_RESULTS = b"r/"
 
 PACKET_EVENTS = {
     "send_packet": "packet_src_channel",
@@ -45,7 +46,24 @@ def entries_of(
                 sent.append(dict(event.attributes))
         if sent:
             entries[_SENT + result.txid] = json.dumps(sent, sort_keys=True).encode()
+    told = [
+        {"txid": result.txid[::-1].hex(), "type": event.type, "attributes": dict(event.attributes)}
+        for result in results
+        for event in result.events
+    ]
+    if told:
+        entries[_results_key(height)] = json.dumps(told, sort_keys=True).encode()
     return entries
+
+
+def _results_key(height: int) -> bytes:
+    return _RESULTS + height.to_bytes(4, "big")
+
+
+def events_at(reader: BytesReader, height: int) -> list[Mapping[str, object]]:
+    """Return txid, type and attributes of the events of the active chain's block, in order."""
+    data = reader.get(_results_key(height))
+    return [] if data is None else json.loads(data)
 
 
 def packets_of(reader: BytesReader, txid: bytes) -> list[Mapping[str, str]]:

@@ -60,6 +60,7 @@ class UtxoKind:
                     (address.hex(), min(amount, MAX_FUNDED_SATOSHIS))
                     for address, amount in (plan.funded if index == 0 else ())
                 ),
+                mqtt_url=plan.mqtt_url,
                 light_clients=plan.light_clients,
                 applications=plan.applications,
             )

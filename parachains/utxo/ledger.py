@@ -20,7 +20,7 @@ from chainkit.primitives.amounts import Coin
 from chainkit.primitives.types import Address, Denom
 from chainkit.runtime.addresses import module_address
 from chainkit.runtime.context import Context
-from chainkit.runtime.store import KVStore, prefix_end
+from chainkit.runtime.store import KVStore, ReadStore, prefix_end
 from parachains.utxo.codec import (
     Carrier,
     Payout,
@@ -169,6 +169,41 @@ class UtxoLedger:
         display_path: str,
     ) -> None:
         """Do nothing: ICS-20 keeps the trace, and this chain has no metadata of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Everything that the ledger's state says."""
+
+    supply: tuple[Coin, ...]
+    """Of each foreign token."""
+    accounts: tuple[tuple[Address, Coin], ...]
+    """Of each internal account, the chain's own coin too."""
+    lots: tuple[tuple[OutPoint, Coin], ...]
+    """Foreign tokens on outputs."""
+
+
+def holdings(store: ReadStore, limit: int) -> Holdings | None:
+    """Return what the state says, or None where it has more than ``limit`` entries."""
+    supply: list[Coin] = []
+    accounts: list[tuple[Address, Coin]] = []
+    lots: list[tuple[OutPoint, Coin]] = []
+    for count, (key, value) in enumerate(store.iterate(b"", None), 1):
+        if count > limit:
+            return None
+        kind, _, name = key.partition(b"/")
+        if kind == b"lot":
+            point = OutPoint(name[:32], int.from_bytes(name[32:], "little"))
+            lots += ((point, coin) for coin in decode_lots(value))
+            continue
+        amount = int.from_bytes(value, "big")
+        if kind == b"supply":
+            supply.append(Coin(Denom(name.decode()), amount))
+        else:
+            size = name[0]
+            address, denom = Address(name[1 : 1 + size]), Denom(name[1 + size :].decode())
+            accounts.append((address, Coin(denom, amount)))
+    return Holdings(tuple(supply), tuple(accounts), tuple(lots))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ LOT_OUTPUT_VALUE = 330
 """Satoshis on an output that carries foreign tokens: Core's dust limit of P2WPKH."""
 
 MAX_LOTS_PER_OUTPUT = 16
+MAX_HOLDINGS = 10_000
+"""Entries of the ledger that one answer tells; one with more is not told."""
+
 MAX_UNDO_BLOCKS = 288
 """Blocks that can be disconnected: two days of Bitcoin; a deeper fork stops the node."""
 

@@ -7,8 +7,8 @@ in the pure modules below it.
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,10 +16,12 @@ from typing import Protocol
 import structlog
 
 from chainkit.commitments.database import KeyValueDatabase
+from chainkit.formats.bitcoin.blocks import Block
 from chainkit.formats.bitcoin.encoding import display_hash
 from chainkit.formats.bitcoin.errors import BitcoinRuleBroken, MalformedBitcoin
+from chainkit.formats.bitcoin.proof_of_work import target_of
 from chainkit.formats.bitcoin.transactions import Transaction, TxOutput
-from chainkit.primitives.types import Address, ChainId, Denom
+from chainkit.primitives.types import Address, BlockHeight, ChainId, Denom
 from ibc.ics02_client.port import LightClient
 from ibc.ics26_routing.port import ApplicationFactory
 from parachains.utxo import wire
@@ -49,6 +51,10 @@ BOOTSTRAP_BLOCKS = 101
 USER_AGENT = "/isthmus:0.1/"
 
 
+Announce = Callable[[BlockHeight, int], None]
+"""Tells whoever listens of a new tip: its height and how many transactions it has."""
+
+
 class NodeHost(Protocol):
     """What the process around a node gives it."""
 
@@ -62,8 +68,12 @@ class NodeHost(Protocol):
         """Answer JSON-RPC until cancelled."""
         ...
 
-    def announce(self, height: int) -> None:
-        """Tell whoever listens that the chain has a new block."""
+    def announcer(self, url: str, chain_id: ChainId) -> Announce:
+        """Return what tells a broker of a chain's blocks; an empty URL tells nobody.
+
+        Raises:
+            RuleBroken: The URL is none of a broker.
+        """
         ...
 
 
@@ -76,6 +86,23 @@ class _Peer:
     outgoing: asyncio.Queue[bytes]
     since: float
     messages: int = 0
+
+
+@dataclass(slots=True)
+class _Work:
+    """What mining took since the node started, its bootstrap left out; mutable."""
+
+    templates: int = 0
+    nonces: int = 0
+    cpu_ns: int = 0
+    """Of the processor, for templates and the search."""
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Count the processor's time of what is done within, which must not wait."""
+        began = time.thread_time_ns()
+        yield
+        self.cpu_ns += time.thread_time_ns() - began
 
 
 class UtxoNode:
@@ -98,6 +125,8 @@ class UtxoNode:
         self._peers: dict[int, _Peer] = {}
         self._numbers = iter(range(1, 1 << 62))
         self._new_tip = asyncio.Event()
+        self._work = _Work()
+        self._announce = host.announcer(settings.mqtt_url, ChainId(settings.chain_id))
 
         def machine(database: KeyValueDatabase) -> StateMachine:
             return StateMachine(
@@ -150,7 +179,21 @@ class UtxoNode:
         def getpeerinfo() -> object:
             return [{"id": peer.number} for peer in self._peers.values()]
 
+        def getmininginfo() -> object:
+            tip = self.chain.tip
+            return {
+                "blocks": tip.height,
+                "bits": f"{tip.header.bits:08x}",
+                "target": f"{target_of(tip.header.bits):064x}",
+                "pooledtx": len(self.mempool.entries()),
+                "chain": self._parameters.name,
+                "templates": self._work.templates,
+                "nonces": self._work.nonces,
+                "cpu_us": self._work.cpu_ns // 1_000,
+            }
+
         return {
+            "getmininginfo": (getmininginfo, ()),
             "status": (status, ()),
             "net_info": (net_info, ()),
             "getpeerinfo": (getpeerinfo, ()),
@@ -166,7 +209,8 @@ class UtxoNode:
             disconnected=len(change.disconnected),
             carriers=sum(len(item.results) for item in change.connected),
         )
-        self._host.announce(tip.height)
+        for joined in change.connected[-1:]:
+            self._announce(BlockHeight(tip.height), len(joined.block.transactions))
 
     def _submitted(self, tx: Transaction) -> None:
         self._send(self.gossip.announce_transaction(tx))
@@ -217,23 +261,31 @@ class UtxoNode:
             if self.chain.tip.height <= BOOTSTRAP_BLOCKS:
                 continue  # the chain's first blocks come from one node; a second start is a fork
             self._new_tip.clear()
-            template = build_template(
-                self.chain,
-                self.mempool.in_block_order(),
-                payout_script=self._key.script,
-                time=_now(),
-                extra=self._key.address[:8],
-            )
+            with self._work.measured():
+                template = build_template(
+                    self.chain,
+                    self.mempool.in_block_order(),
+                    payout_script=self._key.script,
+                    time=_now(),
+                    extra=self._key.address[:8],
+                )
+            self._work.templates += 1
             self.mempool.drop(template.refused)
-            start = 0
-            while not self._new_tip.is_set():
-                found = search(template.block, start, NONCES_A_STEP)
-                if found is not None:
-                    with suppress(BitcoinRuleBroken):
-                        self._send(self.gossip.submit_block(found))
-                    break
-                start += NONCES_A_STEP
-                await asyncio.sleep(0)
+            await self._search(template.block)
+
+    async def _search(self, block: Block) -> None:
+        """Look for proof of work until it is found or another block is the tip."""
+        start = 0
+        while not self._new_tip.is_set():
+            with self._work.measured():
+                found = search(block, start, NONCES_A_STEP)
+            self._work.nonces += NONCES_A_STEP if found is None else found.header.nonce - start + 1
+            start += NONCES_A_STEP
+            if found is not None:
+                with suppress(BitcoinRuleBroken):
+                    self._send(self.gossip.submit_block(found))
+                return
+            await asyncio.sleep(0)
 
     # --- peers --------------------------------------------------------------------------
 

@@ -20,9 +20,11 @@ from parachains.sdk.users import (
     PacketKey,
     PacketStep,
     QueryForm,
+    Send,
     Transfer,
 )
 from parachains.utxo.client import UtxoClient
+from parachains.utxo.payments import send_message
 from parachains.utxo.rpc import Rpc, RpcTransport
 
 EVENTS = {
@@ -59,13 +61,18 @@ class UtxoUser:
         """Return the message that does what is wanted, from the account that signs.
 
         Raises:
-            NotOffered: Anything but a transfer over a channel.
+            NotOffered: Anything but a payment or a transfer over a channel.
         """
-        if not isinstance(intent, Transfer):
-            raise NotOffered(
-                chain_id=self.client.chain_id,
-                what=f"message for {type(intent).__name__.lower()}; coins are paid by outputs",
-            )
+        match intent:
+            case Send(to, coins):
+                return send_message(self.client.signer, to, coins)
+            case Transfer():
+                return self._transfer(intent)
+            case _:
+                what = f"message for {type(intent).__name__.lower()}"
+                raise NotOffered(chain_id=self.client.chain_id, what=what)
+
+    def _transfer(self, intent: Transfer) -> AnyValue:
         message = MsgTransfer(
             source_port=intent.port_id,
             source_channel=intent.channel_id,

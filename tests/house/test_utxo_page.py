@@ -8,7 +8,7 @@ from parachains.utxo import codec, limits, parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/protocol/utxo-chain.md").read_text()
-SERVICE = (ROOT / "parachains/utxo/service.py").read_text()
+SERVICE = "".join(path.read_text() for path in (ROOT / "parachains/utxo").glob("service*.py"))
 
 
 def test_every_rpc_method_is_listed() -> None:
@@ -49,6 +49,7 @@ def test_numbers_are_the_code_s() -> None:
         f"an output of {limits.LOT_OUTPUT_VALUE} satoshis",
         f"at most {limits.MAX_LOTS_PER_OUTPUT} on an",
         f"up to {limits.MAX_UNDO_BLOCKS} blocks",
+        f"at most {limits.MAX_HOLDINGS:,} entries",
         f"`{codec.CARRIER_TAG.decode()}`",
         f"the tag is `{parameters.ISTHMUS.commitment_tag.decode()}`",
         f"every {parameters.ISTHMUS.rules.retarget_interval} blocks",
