@@ -8,6 +8,7 @@ import pytest
 from chainkit.formats.bitcoin.encoding import Reader
 from chainkit.formats.bitcoin.errors import BitcoinRuleBroken, MalformedBitcoin
 from chainkit.formats.bitcoin.hashing import double_sha256
+from chainkit.formats.bitcoin.header_chain import ChainPoint, extend
 from chainkit.formats.bitcoin.headers import BlockHeader, decode_header
 from chainkit.formats.bitcoin.merkle import branch_root
 from chainkit.formats.bitcoin.proof_of_work import (
@@ -153,7 +154,12 @@ def test_header_fields(vector_cases: Any) -> None:
     for case in SPV["validateHeaderChainError"]:
         with pytest.raises(RuleBroken):
             chain_work(unhex(case["input"]))
-    vector_cases(3 + 1 + 1 + 2 + 1 + 3)
+    for case in SPV["work"]:
+        digest = header_at(unhex(case["input"])).hash
+        assert int.from_bytes(digest, "little") == int(case["output"])
+    for case in SPV["hash256"]:
+        assert double_sha256(unhex(case["input"])) == unhex(case["output"])
+    vector_cases(3 + 1 + 1 + 2 + 1 + 3 + 1 + 2)
 
 
 def chain_work(data: bytes) -> int:
@@ -185,6 +191,60 @@ def test_relay_chain(number: int) -> None:
     except RuleBroken:
         accepted = False
     assert accepted == (case["output"] == 0), case["comment"]
+
+
+HEADER_FILES = ("relay_headers", "relay_headersWithRetarget", "relay_headersReorgAndRetarget")
+
+
+@pytest.mark.vectors("summa-tx/header_files")
+@pytest.mark.parametrize("name", HEADER_FILES)
+def test_headers_of_the_relay(name: str, vector_cases: Any) -> None:
+    """
+    The light client's own rule takes the peer's chains, over retargets too, and the header that
+    lost; at a height where two compete both follow one parent.
+    """
+    given = load_json(f"summa-tx/{name}.json")
+    chain = [row for key in CHAIN_PARTS for row in given.get(key, [])]
+    first = decode_header(unhex(given["genesis"]["hex"]))
+    old = given.get("oldPeriodStart")
+    start = first.time if old is None else decode_header(unhex(old["hex"])).time
+    point = ChainPoint(first, given["genesis"]["height"], work_of(first.bits), start, (0,) * 10)
+    points = {point.height: point}
+    for row in chain:
+        header = decode_header(unhex(row["hex"]))
+        point = extend(point, header, MAINNET_RULES, now=header.time)
+        assert header.hash == unhex(row["digest_le"])
+        assert point.height == row["height"]
+        points[point.height] = point
+    others = [given[key] for key in given if key.startswith("orphan")]
+    for row in others:
+        header = decode_header(unhex(row["hex"]))
+        lost = extend(points[row["height"] - 1], header, MAINNET_RULES, now=header.time)
+        assert lost.chain_work == points[row["height"]].chain_work
+        assert lost.header.hash != points[row["height"]].header.hash
+    bad = [given[key] for key in given if key.startswith("bad")]
+    for row in bad:
+        header = decode_header(unhex(row["hex"])[:80])
+        with pytest.raises(BitcoinRuleBroken, match="prev-blk-not-found"):
+            extend(points[562_629], header, MAINNET_RULES, now=header.time)
+    vector_cases(1 + len(chain) + len(others) + len(bad))
+
+
+CHAIN_PARTS = ("chain", "preRetargetChain", "postRetargetChain")
+RELAYED = RELAY["validator"]["validateProof"] if RELAY else []
+
+
+@pytest.mark.vectors("summa-tx/relay_proofs")
+@pytest.mark.parametrize("number", range(len(RELAYED)))
+def test_proof_of_the_relay(number: int) -> None:
+    """A proof is taken or refused as the relay says, whatever it knows of the header's chain."""
+    case = RELAYED[number]
+    try:
+        check_proof(case["proof"])
+        accepted = True
+    except RuleBroken:
+        accepted = False
+    assert accepted == (case["error"] == 0)
 
 
 def check_run(anchor: dict[str, Any], rows: list[dict[str, Any]], *, may_retarget: bool) -> None:
