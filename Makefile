@@ -17,7 +17,7 @@ SECONDS ?= 3
 help: ## list the verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-$(STAMP): pyproject.toml setup.py $(wildcard chainkit/*/*.pyx chainkit/*/*.pxi chainkit/*/*.h)
+$(STAMP): pyproject.toml setup.py $(wildcard chainkit/*/*.pyx chainkit/*/*/*.pyx chainkit/*/*.pxi chainkit/*/*.h)
 	@echo "setting up $(VENV) (python environment, packages, compiled modules): a minute or two"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Isthmus needs Python 3.11 or newer; set PYTHON=")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

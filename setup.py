@@ -6,6 +6,7 @@ engine, the build goes on without it and a slower twin serves.
 
 import os
 import platform
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -46,8 +47,14 @@ engines = [engine("_portable"), engine("_ifma_emulated", "-DSIGVERIFY_EMULATED")
 if platform.machine() in {"x86_64", "AMD64"}:
     engines += [engine("_avx2", *AVX2), engine("_ifma", *IFMA)]
 
+plain = [
+    extension(".".join(path.with_suffix("").parts))
+    for path in sorted(Path("chainkit").rglob("*.pyx"))
+    if path.parent != Path(SIGVERIFY)
+]
+
 modules = cythonize(
-    [extension("chainkit.primitives._keccak"), *engines],
+    [*plain, *engines],
     language_level=3,
     build_dir="build/cython",
 )

@@ -234,9 +234,9 @@ fill_base()
 
 
 cdef int equation_holds(
-    const Point *minus_r, const Niels *minus_a_odd, const uint64_t *h, const uint64_t *s
+    const Niels *minus_r_odd, const Niels *minus_a_odd, const uint64_t *h, const uint64_t *s
 ) noexcept nogil:
-    """Return whether [8]([s]B - [h]A - R) is the neutral element.
+    """Return whether [8]([s]B - [h]A - R) is the neutral element; -R and -A by odd multiples.
 
     Multiplied by v with u = v * h modulo L and both of 127 bits, which halves the doublings:
     [8]([v s]B - [u]A - [v]R). The cofactor makes the two equations the same: what the 8 leaves
@@ -250,7 +250,6 @@ cdef int equation_holds(
     cdef int8_t[132] v_digits
     cdef int8_t[132] low_digits
     cdef int8_t[132] high_digits
-    cdef Niels[8] minus_r_odd
     cdef Point total
     cdef int negative = halve_scalar(u, v, h), i
     memset(u_digits, 0, 132)
@@ -264,7 +263,6 @@ cdef int equation_holds(
     wnaf(v_digits, 1, v, 2, 5)
     wnaf(low_digits, 1, w, 2, 8)
     wnaf(high_digits, 1, w + 2, 2, 8)
-    odd_multiples(minus_r_odd, minus_r, 8)
     point_identity(&total)
     for i in range(128, -1, -1):
         point_double(

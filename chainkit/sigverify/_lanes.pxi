@@ -717,6 +717,7 @@ cdef void judge_group(Batch *b, Py_ssize_t start, int count) noexcept nogil:
 
 cdef void judge_alone(Batch *b, Py_ssize_t i) noexcept nogil:
     cdef Niels[8] minus_a_odd
+    cdef Niels[8] minus_r_odd
     cdef Point point
     cdef Signature *item = &b.items[i]
     if item.table != NULL and not item.known:
@@ -724,7 +725,8 @@ cdef void judge_alone(Batch *b, Py_ssize_t i) noexcept nogil:
     point_set_affine(&point, &item.ax, &item.ay)
     odd_multiples(minus_a_odd, &point, 8)
     point_set_affine(&point, &item.rx, &item.ry)
-    b.verdicts[i] = equation_holds(&point, minus_a_odd, item.h, item.s)
+    odd_multiples(minus_r_odd, &point, 8)
+    b.verdicts[i] = equation_holds(minus_r_odd, minus_a_odd, item.h, item.s)
 
 
 cdef void judge_each(Batch *b, Py_ssize_t low, Py_ssize_t high) noexcept nogil:
@@ -736,6 +738,42 @@ cdef void judge_each(Batch *b, Py_ssize_t low, Py_ssize_t high) noexcept nogil:
         else:
             judge_group(b, start, <int>min(<Py_ssize_t>LANES, high - start))
         start += LANES
+
+
+# --- both ------------------------------------------------------------------------------------
+
+cdef void find_bad(
+    Batch *b, Py_ssize_t low, Py_ssize_t high, const Point *total, Py_ssize_t *budget
+) noexcept nogil:
+    """Name the bad ones among [low, high), whose sum ``total`` is not small.
+
+    Half is summed again; the other half's sum is the difference. As soon as the budget is used
+    up each of the rest is judged alone, so that many bad ones cost little more than that. The
+    points are not decoded again.
+    """
+    cdef Py_ssize_t middle
+    cdef Point left, right
+    if high - low <= GROUP or budget[0] <= 0:
+        judge_each(b, low, high)
+        return
+    middle = low + ((high - low) // 2 + GROUP - 1) // GROUP * GROUP
+    budget[0] -= middle - low
+    range_sum(b, low, middle, &left)
+    point_add(&right, total, &left, 1)
+    if not point_is_small(&left):
+        find_bad(b, low, middle, &left, budget)
+    if not point_is_small(&right):
+        find_bad(b, middle, high, &right, budget)
+
+
+cdef void judge_together(Batch *b) noexcept nogil:
+    """Judge by the shared equation, and find out which are bad where it does not hold."""
+    cdef Point total
+    cdef Py_ssize_t budget = b.count * BUDGET_OF_8 // 8
+    prepare(b)
+    range_sum(b, 0, b.count, &total)
+    if not point_is_small(&total):
+        find_bad(b, 0, b.count, &total, &budget)
 
 
 fill_base_tables()

@@ -8,7 +8,6 @@ Every engine gives the same verdict for the same bytes.
 """
 
 import itertools
-import operator
 from functools import cache
 
 from nacl.bindings import (
@@ -141,14 +140,13 @@ def verify_items(
     if remembered is None:
         return _verify_all(items)
     is_unknown = remembered.unknown(items)
-    if all(is_unknown):
-        verdicts = _verify_all(items)
-    else:
-        fresh = iter(_verify_all(tuple(itertools.compress(items, is_unknown))))
-        verdicts = tuple(not unknown or next(fresh) for unknown in is_unknown)
-    for item in itertools.compress(items, map(operator.and_, is_unknown, verdicts)):
-        remembered.add(item)
-    return verdicts
+    fresh = items if all(is_unknown) else tuple(itertools.compress(items, is_unknown))
+    verdicts = _verify_all(fresh)
+    remembered.add_all(fresh if all(verdicts) else tuple(itertools.compress(fresh, verdicts)))
+    if fresh is items:
+        return verdicts
+    judged = iter(verdicts)
+    return tuple(not unknown or next(judged) for unknown in is_unknown)
 
 
 def _verify_all(items: tuple[Item, ...]) -> tuple[bool, ...]:
@@ -158,4 +156,6 @@ def _verify_all(items: tuple[Item, ...]) -> tuple[bool, ...]:
         chosen.verify_range(items, first, last, verdicts, keys)
 
     run_split(judge, len(items), thread_limit())
+    if verdicts.count(1) == len(items):
+        return (True,) * len(items)
     return tuple(map(bool, verdicts))

@@ -266,10 +266,16 @@ class TestRemembered:
         assert len(seen) == 2
 
     def test_another_message_is_another_signature(self):
-        """The whole item must match."""
-        seen = VerifiedSignatures()
-        seen.add(good_items()[0])
-        assert _bad(good_items()[0]) not in seen
+        """The whole item must match, among the recent and among the older."""
+        seen = VerifiedSignatures(2)
+        item, other = good_items()[:2]
+        seen.add(item)
+        assert _bad(item) not in seen
+        assert (other[0], item[1], item[2]) not in seen
+        seen.add(other)
+        assert _bad(item) not in seen
+        assert (other[0], item[1], item[2]) not in seen
+        assert item in seen
 
     def test_bounds(self):
         """The least recently used goes first, and long messages are not kept."""
@@ -283,9 +289,30 @@ class TestRemembered:
 
         assert (a in seen, b in seen, c in seen, len(seen)) == (True, False, True, 2)
 
+    def test_many_at_once(self):
+        """A batch larger than the room leaves its last ones, and the bound holds."""
+        seen = VerifiedSignatures(8)
+        short = tuple((key, message[:9], sig) for key, message, sig in good_items()[:20])
+        seen.add_all(short)
+        assert len(seen) <= 4
+        assert seen.unknown(short[:20]) == [True] * 16 + [False] * 4
+        seen.add_all(short[:3])
+        assert len(seen) == 7
+        assert not any(seen.unknown(short[:3]))
+
+    def test_one_known_among_many(self):
+        """Verdicts keep their places when some are remembered and one is bad."""
+        seen = VerifiedSignatures()
+        for place in (2, 5, 6):
+            seen.add(good_items()[place])
+        items = list(good_items()[:9])
+        items[4] = _bad(items[4])
+        verdicts = ed25519.verify_items(tuple(items), remembered=seen)
+        assert verdicts == tuple(k != 4 for k in range(9))
+
     def test_the_single_function_remembers_too(self):
         """A vote verified in gossip is found in the commit's batch."""
-        item = good_items()[9]
+        item = good_items()[3]
         assert ed25519.verify_remembered(*item)
         assert item in ed25519.VERIFIED
         assert ed25519.verify_remembered(*item)

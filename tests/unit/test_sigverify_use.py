@@ -1,16 +1,18 @@
 """Where batches are used: how much is verified, once, and what still gets refused."""
 
+import random
 from dataclasses import replace
 
 import pytest
 
 from chainkit.formats.tendermint import errors, light
+from chainkit.formats.tendermint import sign_bytes as sign_bytes_module
 from chainkit.formats.tendermint.evidence import (
     new_duplicate_vote_evidence,
     verify_duplicate_vote,
 )
 from chainkit.formats.tendermint.sign_bytes import (
-    CommitSignBytes,
+    commit_sign_bytes,
     commit_vote,
     commit_vote_sign_bytes,
     vote_sign_bytes,
@@ -179,10 +181,26 @@ def test_two_votes_of_evidence_are_one_batch(batches):
 
 @pytest.mark.parametrize("chain_id", ["", "c", "batch-1", "x" * 50])
 @pytest.mark.parametrize(
-    "time", [GO_ZERO_TIME_NS, -1, 0, 1, 127, 128, 10**9, GENESIS_TIME, GENESIS_TIME + 999_999_999]
+    "time",
+    [
+        GO_ZERO_TIME_NS,
+        -(2**63) - 1,
+        -(10**9),
+        -1,
+        0,
+        1,
+        127,
+        128,
+        10**9,
+        GENESIS_TIME,
+        GENESIS_TIME + 999_999_999,
+        2**63 - 1,
+        2**63,
+        253_402_300_799 * 10**9 + 999_999_999,
+    ],
 )
 def test_sign_bytes_of_a_commit_are_those_of_its_votes(chain_id, time):
-    """The shared parts change no byte: for every flag, time and length."""
+    """The shared parts change no byte: for every flag, time (years 1 to 9999) and length."""
     places = [
         replace(place, timestamp=time + index % 2, block_id_flag=flag)
         for index, (place, flag) in enumerate(
@@ -190,9 +208,37 @@ def test_sign_bytes_of_a_commit_are_those_of_its_votes(chain_id, time):
         )
     ]
     commit = replace(COMMIT, signatures=(*places, ABSENT_SIG))
-    shared = CommitSignBytes(chain_id, commit)
-    for index in range(len(places)):
-        assert shared.at(index) == commit_vote_sign_bytes(chain_id, commit, index)
+    expected = [commit_vote_sign_bytes(chain_id, commit, index) for index in range(len(places))]
+
+    assert commit_sign_bytes(chain_id, commit, list(range(len(places)))) == expected
+    assert commit_sign_bytes(chain_id, commit, [4, 1]) == [expected[4], expected[1]]
+
+
+def test_sign_bytes_of_a_commit_at_random_times():
+    """Every length of seconds and nanoseconds, and both signs."""
+    rng = random.Random(5)
+    places = tuple(
+        replace(
+            COMMIT.signatures[index % 6],
+            timestamp=rng.randrange(2 ** rng.randrange(1, 67)) * rng.choice((1, -1)),
+        )
+        for index in range(400)
+    )
+    commit = replace(COMMIT, signatures=places)
+    expected = [commit_vote_sign_bytes(CHAIN, commit, index) for index in range(400)]
+    assert commit_sign_bytes(CHAIN, commit, list(range(400))) == expected
+
+
+def test_sign_bytes_without_a_compiler(monkeypatch):
+    """The way without the extension gives the same, and neither reads outside the commit."""
+    ways = []
+    for way in (sign_bytes_module._timed, None):
+        monkeypatch.setattr(sign_bytes_module, "_timed", way)
+        ways.append(commit_sign_bytes(CHAIN, COMMIT, [0, 5]))
+        with pytest.raises(IndexError):
+            commit_sign_bytes(CHAIN, COMMIT, [6])
+
+    assert ways[0] == ways[1]
 
 
 def test_varints_at_every_length():

@@ -14,8 +14,13 @@ from chainkit.formats.tendermint.types import (
     Vote,
     VoteType,
 )
-from chainkit.primitives.types import ChainId
+from chainkit.primitives.types import BlockHeight, ChainId, Round
 from chainkit.primitives.varint import encode_uvarint
+
+try:
+    from chainkit.formats.tendermint._sign_bytes import timed as _timed
+except ImportError:  # an install without a compiler
+    _timed = None
 
 _PROPOSAL_TYPE = 32
 
@@ -32,12 +37,14 @@ def _canonical_block_id(field: int, block_id: BlockId) -> bytes:
     return fields.message(field, fields.data(1, block_id.hash) + fields.message(2, header))
 
 
+def _head(kind: VoteType, height: BlockHeight, round_: Round) -> bytes:
+    return fields.integer(1, kind) + fields.sfixed64(2, height) + fields.sfixed64(3, round_)
+
+
 def vote_sign_bytes(chain_id: ChainId, vote: Vote) -> bytes:
     """Return the bytes that the validator of ``vote`` signs; extensions are not in them."""
     return _delimited(
-        fields.integer(1, vote.type)
-        + fields.sfixed64(2, vote.height)
-        + fields.sfixed64(3, vote.round)
+        _head(vote.type, vote.height, vote.round)
         + _canonical_block_id(4, vote.block_id)
         + fields.message(5, fields.timestamp(vote.timestamp))
         + fields.data(6, chain_id.encode())
@@ -83,50 +90,22 @@ def commit_vote(commit: Commit, index: int) -> Vote:
     )
 
 
-class CommitSignBytes:
-    """The sign-bytes of a commit's precommits: they differ in the time alone.
-
-    Built once for a commit, since all else would be encoded again for each validator.
-    Mutable: it keeps the parts that come again, as the second and the lengths.
-    """
-
-    __slots__ = ("_bodies", "_commit", "_heads", "_second", "_second_bytes", "_suffix")
-
-    def __init__(self, chain_id: ChainId, commit: Commit) -> None:
-        head = (
-            fields.integer(1, VoteType.PRECOMMIT)
-            + fields.sfixed64(2, commit.height)
-            + fields.sfixed64(3, commit.round)
-        )
-        self._commit = commit
-        self._bodies = {
-            BlockIdFlag.COMMIT: head + _canonical_block_id(4, commit.block_id),
-            BlockIdFlag.NIL: head,
-        }
-        self._heads: dict[tuple[BlockIdFlag, int], bytes] = {}
-        self._suffix = fields.data(6, chain_id.encode())
-        self._second = 0
-        self._second_bytes = b""
-
-    def at(self, index: int) -> bytes:
-        """Return the bytes that the signature at ``index`` is over."""
-        signature = self._commit.signatures[index]
-        second, nanos = divmod(signature.timestamp, 10**9)
-        if second != self._second:
-            self._second, self._second_bytes = second, fields.integer(1, second)
-        time = self._second_bytes + fields.integer(2, nanos)
-        key = signature.block_id_flag, len(time)
-        head = self._heads.get(key) or self._head(*key)
-        return head + time + self._suffix
-
-    def _head(self, flag: BlockIdFlag, time_bytes: int) -> bytes:
-        """Return everything before a time of that length."""
-        body = self._bodies.get(flag, self._bodies[BlockIdFlag.NIL]) + bytes((0x2A, time_bytes))
-        head = encode_uvarint(len(body) + time_bytes + len(self._suffix)) + body
-        self._heads[flag, time_bytes] = head
-        return head
-
-
 def commit_vote_sign_bytes(chain_id: ChainId, commit: Commit, index: int) -> bytes:
     """Return the bytes that the signature at ``index`` of ``commit`` is over."""
     return vote_sign_bytes(chain_id, commit_vote(commit, index))
+
+
+def commit_sign_bytes(chain_id: ChainId, commit: Commit, indices: list[int]) -> list[bytes]:
+    """Return the bytes that the signatures at ``indices`` of ``commit`` are over.
+
+    They differ in flag and time alone, so the rest is encoded once for all.
+    """
+    if _timed is None:
+        return [commit_vote_sign_bytes(chain_id, commit, index) for index in indices]
+    head = _head(VoteType.PRECOMMIT, commit.height, commit.round)
+    for_block = head + _canonical_block_id(4, commit.block_id)
+    suffix = fields.data(6, chain_id.encode())
+    found: list[bytes] = _timed(
+        commit.signatures, indices, BlockIdFlag.COMMIT, for_block, head, suffix
+    )
+    return found

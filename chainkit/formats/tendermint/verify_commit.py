@@ -18,7 +18,7 @@ from chainkit.formats.tendermint.errors import (
     WrongSignature,
 )
 from chainkit.formats.tendermint.hashing import block_id_bytes
-from chainkit.formats.tendermint.sign_bytes import CommitSignBytes
+from chainkit.formats.tendermint.sign_bytes import commit_sign_bytes
 from chainkit.formats.tendermint.types import (
     BlockId,
     BlockIdFlag,
@@ -84,12 +84,13 @@ def verify_commit(
         InvalidCommit: One of its kinds.
     """
     _check_shape(validators, block_id, height, commit)
+    absent = BlockIdFlag.ABSENT
     present = [
         index
         for index, signature in enumerate(commit.signatures)
-        if signature.block_id_flag is not BlockIdFlag.ABSENT
+        if signature.block_id_flag is not absent
     ]
-    signers = list(_signers_by_index(validators, commit, present))
+    signers = _signers_by_index(validators, commit, present)
     judge_signatures(_tally(chain_id, commit, signers, _two_thirds(validators), stop_early=False))
 
 
@@ -229,10 +230,11 @@ def _signers_by_index(
 
     A set that lists a validator twice (ISA-2025-003) ends here too.
     """
+    members, places = validators.validators, commit.signatures
     seen: dict[Address, int] = {}
     for index in indices:
-        validator = validators.validators[index]
-        signer = commit.signatures[index].validator_address
+        validator = members[index]
+        signer = places[index].validator_address
         if validator.address != signer:
             raise InvalidCommit(
                 f"validator address mismatch at index {index}: "
@@ -274,22 +276,23 @@ def _tally(
 
     Too little power is refused before any signature is looked at.
     """
-    sign_bytes = CommitSignBytes(chain_id, commit)
-    signatures = commit.signatures
+    places = commit.signatures
     indices: list[int] = []
-    items: list[tuple[bytes, bytes, bytes]] = []
+    keys: list[bytes] = []
     got = 0
+    for_block = BlockIdFlag.COMMIT
     for index, validator in signers:
-        signature = signatures[index]
-        items.append((validator.public_key, sign_bytes.at(index), signature.signature))
         indices.append(index)
-        if signature.block_id_flag is BlockIdFlag.COMMIT:
+        keys.append(validator.public_key)
+        if places[index].block_id_flag is for_block:
             got += validator.voting_power
-        if stop_early and got > needed:
-            break
+            if stop_early and got > needed:
+                break
     if got <= needed:
         raise NotEnoughVotingPower(got=VotingPower(got), needed=needed)
-    return SignedPower(commit, tuple(indices), tuple(items))
+    messages = commit_sign_bytes(chain_id, commit, indices)
+    signatures = [places[index].signature for index in indices]
+    return SignedPower(commit, tuple(indices), tuple(zip(keys, messages, signatures, strict=True)))
 
 
 def judge_signatures(*claims: SignedPower) -> None:
