@@ -22,6 +22,7 @@ from relayer.views import (
     InitConnection,
     ReceivePacket,
     RefreshClient,
+    ReportFork,
     Stuck,
     TimeOutPacket,
     TryChannel,
@@ -32,7 +33,7 @@ from relayer.views import (
 def needs_proof(action: Action) -> bool:
     """Return whether the action's message proves something of the other chain."""
     return not isinstance(
-        action, CreateClient | RefreshClient | InitConnection | InitChannel | Stuck
+        action, CreateClient | RefreshClient | ReportFork | InitConnection | InitChannel | Stuck
     )
 
 
@@ -45,14 +46,15 @@ async def build(
 ) -> AnyValue | None:
     """Return the action's message for ``host``, proven under ``source``'s header at ``target``.
 
-    None where there is no message (a refresh is the client's update alone), or where what
-    must be proven is not under that header yet, or not any more: the next look decides.
+    None where there is no such message (a refresh is the client's update alone, a fork is
+    shown by :func:`report`), or where what must be proven is not under that header yet, or
+    not any more: the next look decides.
     """
     signer = host.signer
     match action:
         case CreateClient():
             return codec.create_client(await source.new_client(trusting_period_ns), signer)
-        case RefreshClient() | Stuck():
+        case RefreshClient() | ReportFork() | Stuck():
             return None
         case InitConnection():
             return codec.connection_init(action, source.commitment_prefix, signer)
@@ -72,6 +74,15 @@ async def build(
             return await _channel_step(action, source, target, signer)
         case ReceivePacket() | AcknowledgePacket() | TimeOutPacket():
             return await _packet_step(action, source, target, signer)
+
+
+async def report(
+    action: ReportFork, host: ChainClient, source: TrackedChain
+) -> tuple[AnyValue, ...]:
+    """Return the messages that show a client its chain's true branch; empty where none would."""
+    fork = action.fork
+    evidence = await source.fork_evidence(fork.state, fork.agreed)
+    return tuple(codec.update_client(fork.client_id, each, host.signer) for each in evidence)
 
 
 async def _channel_step(

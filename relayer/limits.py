@@ -12,6 +12,9 @@ MAX_PACKETS_PER_CHANNEL = 500
 MAX_DEFERRED = 10_000
 """Actions that failed and wait for another try; over it, the oldest are tried at once."""
 
+MAX_FORK_DEPTH = 512
+"""How far below a client's newest block its branch is followed to where it left its chain's."""
+
 POLL_INTERVAL_NS = DurationNs(NS_PER_SECOND // 2)
 """Between two looks at a path when nothing wakes the relayer."""
 

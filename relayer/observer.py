@@ -1,35 +1,52 @@
 """What a path looks like now: questions to both chains, put together into a view.
 
 The clients and connections of a path are found on the chains, not remembered: a client
-counts only if what it keeps is what the chain that it tracks really had at that height.
+counts only if what it keeps is what the chain that it tracks really has at that height. One
+that did so once and does not now has followed a branch that its chain left: a fork, to be
+shown to it.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, field, replace
 
-from chainkit.primitives.heights import chain_revision
-from chainkit.primitives.types import ClientId, Sequence
+from chainkit.primitives.errors import OperationFailed
+from chainkit.primitives.heights import Height, chain_revision
+from chainkit.primitives.types import BlockHeight, ClientId, Sequence, TimestampNs
+from ibc.ics02_client.port import AnyValue
 from ibc.ics03_connection.types import ConnectionState
 from ibc.ics04_channel.types import ChannelState, IdentifiedChannel, Packet
-from parachains.sdk.relaying import ConnectionInfo, HostedClient
-from relayer.limits import MAX_PACKETS_PER_CHANNEL
+from parachains.sdk.relaying import ChainStatus, ClientInfo, ConnectionInfo, HostedClient
+from relayer.limits import MAX_FORK_DEPTH, MAX_PACKETS_PER_CHANNEL
 from relayer.planner import counterpart
 from relayer.ports import ChainClient
-from relayer.views import ClientView, EndView, OutgoingPacket, PathView, Side
+from relayer.views import ClientFork, ClientView, EndView, OutgoingPacket, PathView, Side
 
 _PROGRESS = {ConnectionState.OPEN: 0, ConnectionState.TRYOPEN: 1, ConnectionState.INIT: 2}
 
 
 EventKey = tuple[Side, str, str, Sequence]
+ClientKey = tuple[Side, ClientId, str]
+"""A client where it is, with its newest height."""
+
+
+class ChainIsBehind(OperationFailed):
+    """A client knows more of a chain than the chain's node does; it is asked again later."""
+
+    def __init__(self, *, chain_id: str, client_id: str, height: Height) -> None:
+        super().__init__(f"{chain_id} is behind height {height}, which client {client_id} keeps")
 
 
 @dataclass(slots=True)
 class _Memory:
-    """What one look asked that never changes once it is final. Mutable: a look fills it."""
+    """What one look asked that rarely changes. Mutable: a look fills it."""
 
     packets: dict[EventKey, Packet] = field(default_factory=dict)
     acknowledgements: dict[EventKey, bytes] = field(default_factory=dict)
-    honest: set[tuple[Side, ClientId, str]] = field(default_factory=set)
-    """Clients whose newest state was found to be the tracked chain's, with its height."""
+    kept: dict[ClientKey, AnyValue] = field(default_factory=dict)
+    """What clients keep of their newest height."""
+    strangers: set[ClientKey] = field(default_factory=set)
+    """Clients that never kept what the chain has."""
 
 
 class Observer:
@@ -48,7 +65,8 @@ class Observer:
     async def observe(self) -> PathView:
         """Return both ends as they are now."""
         self._known, self._asked = self._asked, _Memory()
-        ends = {side: await self._bare_end(side) for side in Side}
+        statuses = {side: await self._chains[side].status() for side in Side}
+        ends = {side: await self._bare_end(side, statuses) for side in Side}
         self._clients = {
             side: end.client.client_id for side, end in ends.items() if end.client is not None
         }
@@ -59,61 +77,99 @@ class Observer:
             if connection is not None:
                 channels = await self._chains[side].channels(connection.connection_id)
             end = ends[side]
-            ends[side] = EndView(
-                end.status, end.revision, end.client, connection, channels, end.outgoing
-            )
+            ends[side] = replace(end, connection=connection, channels=channels)
         return PathView(
             a=await self._with_packets(Side.A, ends), b=await self._with_packets(Side.B, ends)
         )
+
+    def forget(self) -> None:
+        """Ask everything again at the next look: what was remembered proved wrong."""
+        self._known, self._asked = _Memory(), _Memory()
 
     def client_id(self, side: Side) -> ClientId | None:
         """Return the client of the path on one chain as the last look found it."""
         return self._clients.get(side)
 
-    async def _bare_end(self, side: Side) -> EndView:
+    async def _bare_end(self, side: Side, statuses: dict[Side, ChainStatus]) -> EndView:
         host = self._chains[side]
+        client, forks = await self._client(side, statuses[side.other].height)
         return EndView(
-            status=await host.status(),
+            status=statuses[side],
             revision=chain_revision(host.chain_id),
-            client=await self._client(side),
+            client=client,
             connection=None,
             channels=(),
             outgoing=(),
+            forks=forks,
         )
 
-    async def _client(self, side: Side) -> ClientView | None:
-        """Return the oldest usable client here that tracks the other chain, else a broken one."""
+    async def _client(
+        self, side: Side, newest: BlockHeight
+    ) -> tuple[ClientView | None, tuple[ClientFork, ...]]:
+        """Return the oldest usable client here that tracks the other chain, else a broken one.
+
+        With the clients on the way to it that followed another branch and are not frozen;
+        ``newest`` is the tracked chain's height.
+        """
         source = self._chains[side.other]
         broken: ClientView | None = None
+        forks: list[ClientFork] = []
         for hosted in sorted(await self._chains[side].clients(), key=_age_of):
             info = source.read_client(hosted.state)
-            if info is None or not await self._is_honest(side, hosted):
+            agreed = None if info is None else await self._agreed(side, hosted, info, newest)
+            if info is None or agreed is None:
                 continue
+            is_forked = agreed != info.latest_height
+            is_usable = not info.is_frozen and not is_forked
             view = ClientView(
                 client_id=hosted.client_id,
                 latest_height=info.latest_height,
-                latest_time=await source.time_at(info.latest_height),
+                latest_time=await source.time_at(agreed) if is_usable else TimestampNs(0),
                 trusting_period_ns=info.trusting_period_ns,
                 is_frozen=info.is_frozen,
+                is_forked=is_forked,
             )
-            if not info.is_frozen:
-                return view
+            if is_usable:
+                return view, tuple(forks)
             broken = broken or view
-        return broken
+            if not info.is_frozen:
+                forks.append(ClientFork(hosted.client_id, hosted.state, agreed))
+        return broken, tuple(forks)
 
-    async def _is_honest(self, side: Side, hosted: HostedClient) -> bool:
-        """Return whether the client keeps what the tracked chain really had."""
+    async def _agreed(
+        self, side: Side, hosted: HostedClient, info: ClientInfo, newest: BlockHeight
+    ) -> Height | None:
+        """Return a height at which a client keeps what the tracked chain has, its newest if so.
+
+        None where there is none within ``MAX_FORK_DEPTH``: the client is a stranger's.
+
+        Raises:
+            ChainIsBehind: Its newest height is one that the chain's node has not yet.
+        """
         host, source = self._chains[side], self._chains[side.other]
-        info = source.read_client(hosted.state)
-        if info is None:
-            return False
         key = (side, hosted.client_id, str(info.latest_height))
-        if key not in self._known.honest:
-            kept = await host.hosted_consensus_state(hosted.client_id, info.latest_height)
-            if kept != await source.consensus_state(info.latest_height):
-                return False
-        self._asked.honest.add(key)
-        return True
+        is_known = info.latest_height.revision_height <= newest
+        if is_known:
+            kept = self._known.kept.get(key)
+            if kept is None:
+                kept = await host.hosted_consensus_state(hosted.client_id, info.latest_height)
+            if kept == await source.consensus_state(info.latest_height):
+                self._asked.kept[key] = kept
+                return info.latest_height
+        if key not in self._known.strangers:
+            kept_heights = await host.consensus_heights(hosted.client_id)
+            for height in _below(info.latest_height, newest, kept_heights):
+                kept = await host.hosted_consensus_state(hosted.client_id, height)
+                if kept is not None and kept == await source.consensus_state(height):
+                    if not is_known:
+                        raise ChainIsBehind(
+                            chain_id=source.chain_id,
+                            client_id=hosted.client_id,
+                            height=info.latest_height,
+                        )
+                    return height
+        self._asked.strangers.add(key)
+        return None
 
     async def _candidates(
         self, ends: dict[Side, EndView]
@@ -140,9 +196,7 @@ class Observer:
             other = counterpart(ends[side.other], channel)
             if channel.end.counterparty.channel_id and other is not None:
                 outgoing += await self._outgoing(side, channel, other)
-        return EndView(
-            end.status, end.revision, end.client, end.connection, end.channels, tuple(outgoing)
-        )
+        return replace(end, outgoing=tuple(outgoing))
 
     async def _outgoing(
         self, side: Side, channel: IdentifiedChannel, other: IdentifiedChannel
@@ -198,6 +252,21 @@ class Observer:
         if written is not None:
             self._asked.acknowledgements[key] = written
         return written
+
+
+def _below(latest: Height, newest: BlockHeight, kept: Items[Height]) -> Iterator[Height]:
+    """Yield some of the kept heights that the chain has, from ``latest`` down.
+
+    Twice as many are left out at each step, so that the evidence is at most twice too long;
+    the lowest within ``MAX_FORK_DEPTH`` is the last.
+    """
+    top, bottom = min(latest.revision_height - 1, newest), latest.revision_height - MAX_FORK_DEPTH
+    heights = sorted({each for each in kept if bottom <= each.revision_height <= top}, reverse=True)
+    step = 1
+    while step < len(heights):
+        yield heights[step - 1]
+        step *= 2
+    yield from heights[-1:]
 
 
 def _age_of(hosted: HostedClient) -> tuple[int, str]:

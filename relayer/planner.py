@@ -32,6 +32,7 @@ from relayer.views import (
     PathView,
     ReceivePacket,
     RefreshClient,
+    ReportFork,
     Side,
     Stuck,
     TimeOutPacket,
@@ -66,7 +67,9 @@ def plan(spec: PathSpec, view: PathView) -> tuple[Action, ...]:
         actions += _closings(side, view)
         actions += _packets(side, view)
     return tuple(
-        action for action in actions if isinstance(action, Stuck) or action.on not in broken
+        action
+        for action in actions
+        if isinstance(action, Stuck | ReportFork) or action.on not in broken
     )
 
 
@@ -79,12 +82,17 @@ def refresh_due_ns(trusting_period_ns: DurationNs) -> DurationNs:
 
 
 def _client(side: Side, view: PathView) -> Iterator[Action]:
+    for fork in view.end(side).forks:
+        yield ReportFork(side, fork)
     client = view.end(side).client
     if client is None:
         yield CreateClient(side)
         return
     if client.is_frozen:
         yield Stuck(side, f"client {client.client_id} is frozen by misbehaviour")
+        return
+    if client.is_forked:
+        yield Stuck(side, f"client {client.client_id} keeps a block that its chain does not have")
         return
     # The host's clock judges expiry; the newer of the two chains' times is the safer guess.
     now = max(view.a.status.time, view.b.status.time)

@@ -71,6 +71,17 @@ class TrackedChain(Protocol):
         """Return the client messages that bring a client from ``trusted`` to ``target``."""
         ...
 
+    async def fork_evidence(self, state: AnyValue, agreed: Height) -> tuple[AnyValue, ...]:
+        """Return the client messages that freeze a client which followed another branch.
+
+        Args:
+            state: The client's state.
+            agreed: A height at which it keeps what this chain has.
+
+        Empty where there is nothing to show (yet), or the kind's clients take no evidence.
+        """
+        ...
+
     async def prove(self, path: bytes, target: BlockHeight) -> ProvenValue:
         """Return the value at ``path`` and its proof under the header at ``target``."""
         ...
@@ -90,6 +101,10 @@ class HostChain(Protocol):
 
     async def hosted_consensus_state(self, client_id: ClientId, height: Height) -> AnyValue | None:
         """Return what a client here keeps of ``height``, or None."""
+        ...
+
+    async def consensus_heights(self, client_id: ClientId) -> tuple[Height, ...]:
+        """Return the heights of which a client here keeps something, in no order."""
         ...
 
     async def connections(self) -> tuple[ConnectionInfo, ...]:

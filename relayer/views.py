@@ -5,6 +5,7 @@ from enum import Enum
 
 from chainkit.primitives.heights import Height
 from chainkit.primitives.types import ChainId, ClientId, DurationNs, PortId, TimestampNs
+from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.types import IdentifiedChannel, Order, Packet
 from parachains.sdk.relaying import ChainStatus, ConnectionInfo
 
@@ -54,6 +55,18 @@ class ClientView:
     latest_time: TimestampNs
     trusting_period_ns: DurationNs
     is_frozen: bool
+    is_forked: bool = False
+    """Whether it keeps a block that the chain which it tracks does not have (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFork:
+    """A client that followed its chain up to a height, and then another branch."""
+
+    client_id: ClientId
+    state: AnyValue
+    agreed: Height
+    """A height at which it keeps what its chain has: the branches part above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,8 @@ class EndView:
     connection: ConnectionInfo | None
     channels: tuple[IdentifiedChannel, ...]
     outgoing: tuple[OutgoingPacket, ...]
+    forks: tuple[ClientFork, ...] = ()
+    """Clients here that nobody has shown the other chain's true branch yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,14 @@ class RefreshClient:
     """Bring the client on ``on`` to the other chain's newest header."""
 
     on: Side
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFork:
+    """Show a client on ``on`` the branch that its chain really has: it freezes."""
+
+    on: Side
+    fork: ClientFork
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +247,7 @@ class Stuck:
 Action = (
     CreateClient
     | RefreshClient
+    | ReportFork
     | InitConnection
     | TryConnection
     | AckConnection

@@ -12,7 +12,7 @@ from ibc.ics02_client.port import AnyValue
 from parachains.sdk.relaying import TxOutcome, TxRefused
 from relayer import codec
 from relayer.backoff import Backoff
-from relayer.builder import build, needs_proof
+from relayer.builder import build, needs_proof, report
 from relayer.limits import MAX_MESSAGES_PER_TX, POLL_INTERVAL_NS
 from relayer.observer import Observer
 from relayer.planner import plan
@@ -28,6 +28,7 @@ from relayer.views import (
     PathView,
     ReceivePacket,
     RefreshClient,
+    ReportFork,
     Side,
     Stuck,
     TimeOutPacket,
@@ -174,6 +175,8 @@ class PathWorker:
             middle = len(actions) // 2
             first = await self._submit(side, actions[:middle])
             return await self._submit(side, actions[middle:]) or first
+        # What was remembered may be of a branch that its chain has left.
+        self._observer.forget()
         for action in actions:
             wait = self._backoff.failed(action, self._clock.now())
             await self._report(
@@ -187,14 +190,18 @@ class PathWorker:
 
     async def _succeeded(self, side: Side, actions: tuple[Action, ...], outcome: TxOutcome) -> None:
         for action in actions:
-            self._backoff.succeeded(action)
+            if isinstance(action, ReportFork):
+                # Its client freezes, and it is not planned again; else not at once.
+                self._backoff.failed(action, self._clock.now())
+            else:
+                self._backoff.succeeded(action)
             await self._report(
                 _EVENTS.get(type(action), "handshake.stepped"),
                 side=side.value,
                 action=type(action).__name__,
                 tx_hash=outcome.tx_hash,
                 height=outcome.height,
-                **_packet_of(action),
+                **_object_of(action),
             )
 
     async def _messages(
@@ -211,6 +218,11 @@ class PathWorker:
         waits_for_connection = False
         for action in actions:
             if waits_for_connection and isinstance(action, InitChannel | TryChannel):
+                continue
+            if isinstance(action, ReportFork):
+                evidence = await report(action, host, source)
+                messages += evidence
+                included += [action] if evidence else []
                 continue
             message = await build(action, host, source, target, self._trusting_period_ns)
             if message is None and isinstance(action, AckConnection | ConfirmConnection):
@@ -266,6 +278,7 @@ _LOGGED: Mapping[str, Callable[[structlog.typing.FilteringBoundLogger, Facts], N
     "action.failed": lambda log, facts: log.warning("action.failed", **facts),
     "handshake.stepped": lambda log, facts: log.info("handshake.stepped", **facts),
     "client.updated": lambda log, facts: log.info("client.updated", **facts),
+    "client.fork_reported": lambda log, facts: log.warning("client.fork_reported", **facts),
     "packet.received": lambda log, facts: log.info("packet.received", **facts),
     "packet.acknowledged": lambda log, facts: log.info("packet.acknowledged", **facts),
     "packet.timed_out": lambda log, facts: log.info("packet.timed_out", **facts),
@@ -278,11 +291,14 @@ _EVENTS: dict[type[Action], str] = {
     AcknowledgePacket: "packet.acknowledged",
     TimeOutPacket: "packet.timed_out",
     RefreshClient: "client.updated",
+    ReportFork: "client.fork_reported",
 }
 
 
-def _packet_of(action: Action) -> dict[str, object]:
+def _object_of(action: Action) -> dict[str, object]:
     match action:
+        case ReportFork(fork=fork):
+            return {"client_id": fork.client_id, "agreed_height": str(fork.agreed)}
         case ReceivePacket(packet=packet) | AcknowledgePacket(packet=packet):
             pass
         case TimeOutPacket(packet=packet):

@@ -83,6 +83,9 @@ class FakeChain:
         self.refusals = []
         self.other = None
         self.trusting_period = 3600 * SECOND
+        self.parted_at, self.branch = 10**9, "'"  # blocks above the height are of another branch
+        self.has_evidence, self.asked_for_evidence = True, []
+        self.freezes = True
         self.transactions = []
         self.down = None
         self.tick()
@@ -153,7 +156,12 @@ class FakeChain:
         )
 
     async def consensus_state(self, height):
-        return AnyValue("/fake.state", f"{self.chain_id}/{height.revision_height}".encode())
+        branch = "" if height.revision_height <= self.parted_at else self.branch
+        return AnyValue("/fake.state", f"{self.chain_id}/{height.revision_height}{branch}".encode())
+
+    async def fork_evidence(self, state, agreed):
+        self.asked_for_evidence.append(agreed.revision_height)
+        return (AnyValue("/fake.header", b"fork"),) if self.has_evidence else ()
 
     async def updates(self, trusted, target):
         assert target > trusted.revision_height
@@ -174,6 +182,9 @@ class FakeChain:
 
     async def hosted_consensus_state(self, client_id, height):
         return self.state.clients[client_id][1].get(height.revision_height)
+
+    async def consensus_heights(self, client_id):
+        return tuple(Height(0, height) for height in self.state.clients[client_id][1])
 
     async def connections(self):
         return tuple(ConnectionInfo(name, end) for name, end in self.state.connections.items())
@@ -271,6 +282,9 @@ class FakeChain:
     def do_MsgUpdateClient(self, m):
         state, kept = self.state.clients[m.client_id]
         self.require(not state.get("frozen"), "client is frozen")
+        if m.client_message.value == b"fork":
+            state["frozen"] = self.freezes
+            return
         height = int(m.client_message.value)
         age = self.clock.now() - self.other.times[state["height"]]
         self.require(age < state["trusting"], "client is expired")

@@ -84,6 +84,14 @@ class IbcQueries:
         """
         return await self._ask.query(path, request, answer)
 
+    async def fork_evidence(
+        self,
+        state: AnyValue,  # noqa: ARG002 - a relayer's port
+        agreed: Height,  # noqa: ARG002 - a relayer's port
+    ) -> tuple[AnyValue, ...]:
+        """Return nothing: a kind whose light clients freeze on evidence says what shows it."""
+        return ()
+
     async def clients(self) -> tuple[HostedClient, ...]:
         """Return every client here."""
         found: list[HostedClient] = []
@@ -122,6 +130,27 @@ class IbcQueries:
         except QueryFailed:
             return None
         return AnyValue(answer.consensus_state.type_url, answer.consensus_state.value)
+
+    async def consensus_heights(self, client_id: ClientId) -> tuple[Height, ...]:
+        """Return the heights of which a client here keeps something, in no order."""
+        found: list[Height] = []
+        page = PageRequest(limit=PAGE_LIMIT)
+        for _ in range(MAX_PAGES):
+            answer = await self._ask.query(
+                "/ibc.core.client.v1.Query/ConsensusStateHeights",
+                client_query.QueryConsensusStateHeightsRequest(
+                    client_id=client_id, pagination=page
+                ),
+                client_query.QueryConsensusStateHeightsResponse,
+            )
+            found += (
+                Height(each.revision_number, each.revision_height)
+                for each in answer.consensus_state_heights
+            )
+            if not answer.pagination.next_key:
+                break
+            page = PageRequest(key=answer.pagination.next_key, limit=PAGE_LIMIT)
+        return tuple(found)
 
     async def connections(self) -> tuple[ConnectionInfo, ...]:
         """Return every connection end here."""

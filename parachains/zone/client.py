@@ -204,6 +204,13 @@ class ZoneClient(IbcQueries):
                 break
         return tuple(messages)
 
+    async def fork_evidence(self, state: AnyValue, agreed: Height) -> tuple[AnyValue, ...]:
+        """Return this chain's header at the client's newest height, where it keeps another."""
+        client = self.read_client(state)
+        if client is None:
+            return ()
+        return await self.updates(agreed, BlockHeight(client.latest_height.revision_height))
+
     async def _light_block(self, height: BlockHeight) -> LightBlock:
         signed_header = await self._rpc.signed_header(height)
         return LightBlock(signed_header, await self._rpc.validators(height))

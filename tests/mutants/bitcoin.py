@@ -66,6 +66,27 @@ MUTANTS = (
         f"{_TESTS}::test_deep_reorganisation_freezes",
     ),
     Mutant(
+        "bitcoin: a reorganisation above the final block does not freeze",
+        _UPDATE,
+        "    return on_chain is None or on_chain.header.hash != final.block_hash",
+        "    return message.headers[0].previous_block != client.tip",
+        f"{_TESTS}::test_short_reorganisation_changes_nothing",
+    ),
+    Mutant(
+        "bitcoin: a deep reorganisation changes no final state",
+        "ibc/ics02_client/clients.py",
+        '            _emit(ctx, "client_misbehaviour", client_id)\n            return\n',
+        '            _emit(ctx, "client_misbehaviour", client_id)\n',
+        "tests/unit/test_utxo_reorganised.py",
+    ),
+    Mutant(
+        "bitcoin: only more work freezes",
+        _UPDATE,
+        "    if points[-1].chain_work <= states.read_point(store, client.tip).chain_work:\n        return False\n",
+        "",
+        f"{_TESTS}::test_deep_reorganisation_in_parts_freezes",
+    ),
+    Mutant(
         "bitcoin: only a coinbase commits",
         _PROOFS,
         "    if not coinbase.is_coinbase or",

@@ -46,4 +46,4 @@ def test_what_is_done_is_forgotten() -> None:
     assert len(relay.a.state.acknowledged) == 40
     kept = observer._known, observer._asked
     assert [len(memory.packets) + len(memory.acknowledgements) for memory in kept] == [0, 0]
-    assert all(len(memory.honest) <= 2 for memory in kept)
+    assert all(len(memory.kept) <= 2 for memory in kept)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.heights import Height
+from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.types import ChannelState, Order
 from parachains.sdk.relaying import TxRedundant
 from relayer import submitter
@@ -267,6 +268,109 @@ async def _forge(relay):
         {"chain": "zone-a", "height": state.latest_height.revision_height, "trusting": 10**15},
         {state.latest_height.revision_height: replace(new.consensus_state, value=b"forged")},
     )
+
+
+def parted(relay, depth):
+    """The relay after zone-a left its newest blocks, of which the hub's client keeps one."""
+    relay.ready()
+    relay.a.send("channel-0")
+    relay.rounds()
+    kept = max(relay.b.state.clients["07-fake-0"][1])
+    relay.a.parted_at = kept - depth
+    relay.a.tick()
+    return kept
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 9])
+def test_a_client_of_a_branch_that_was_left_is_shown_the_other_and_freezes(depth) -> None:
+    """
+    The evidence is asked from a height at which client and chain agree; no new client is made.
+    """
+    relay = Relay()
+    kept = parted(relay, depth)
+    for height in range(kept + 1):  # every height is kept, as by a client of work
+        state = f"zone-a/{height}".encode()
+        relay.b.state.clients["07-fake-0"][1][height] = AnyValue("/fake.state", state)
+    for _ in range(8):
+        relay.round()
+
+    (asked,) = set(relay.a.asked_for_evidence)
+    assert kept - 2 * depth < asked <= kept - depth
+    assert relay.b.state.clients["07-fake-0"][0]["frozen"]
+    assert list(relay.b.state.clients) == ["07-fake-0"]
+    told = [event for event, _ in relay.journal.notes]
+    assert told.count("client.fork_reported") == 1
+    assert "path.stuck" in told
+
+
+def test_evidence_that_does_not_freeze_is_not_paid_for_every_round() -> None:
+    """
+    A client that takes the headers and stays is shown them again later, each time later.
+    """
+    relay = Relay()
+    relay.b.freezes = False
+    parted(relay, 1)
+    before = len(relay.b.transactions)
+    for _ in range(60):
+        relay.round()
+
+    assert 3 <= len(relay.b.transactions) - before <= 7
+
+
+def test_without_evidence_nothing_is_sent_and_the_operator_is_told() -> None:
+    """
+    A fork that cannot be shown (yet) stops this side of the path and nothing else.
+    """
+    relay = Relay()
+    relay.a.has_evidence = False
+    parted(relay, 1)
+    before = len(relay.b.transactions)
+    relay.a.send("channel-0")
+    relay.b.send("channel-0")
+    for _ in range(8):
+        relay.round()
+
+    assert len(relay.b.transactions) == before
+    assert len(relay.a.state.received) == 1
+    assert any(
+        event == "path.stuck" and "does not have" in detail["reason"]
+        for event, detail in relay.journal.notes
+    )
+
+
+def test_a_stranger_s_client_of_a_height_to_come_holds_nothing_up() -> None:
+    """
+    Anybody may make a client of our chain at a height that it has not: it is none of ours.
+    """
+    relay = Relay()
+    forged = AnyValue("/fake.state", b"forged")
+    state = {"chain": "zone-a", "height": 10**6, "trusting": 10**15}
+    relay.b.state.clients["07-fake-0"] = (state, {10**6: forged, 10**6 - 1: forged})
+    relay.ready()
+
+    assert relay.b.state.connections["connection-0"].client_id == "07-fake-1"
+
+
+def test_a_node_that_is_behind_its_client_is_waited_for() -> None:
+    """
+    Where the client keeps a block that our node has not yet, nobody is accused.
+    """
+    relay = Relay().ready()
+    client, kept = relay.b.state.clients["07-fake-0"]
+    ahead = relay.a.height + 2
+    kept[ahead] = AnyValue("/fake.state", f"zone-a/{ahead}".encode())
+    kept[ahead - 4] = AnyValue("/fake.state", f"zone-a/{ahead - 4}".encode())
+    client["height"] = ahead
+    relay.b.tick()
+    relay.round()
+
+    assert relay.a.asked_for_evidence == []
+    assert "is behind height" in relay.journal.notes[-1][1]["reason"]
+    relay.rounds()
+    relay.a.send("channel-0")
+    relay.rounds()
+    assert len(relay.b.state.received) == 1
+    assert relay.a.asked_for_evidence == []
 
 
 def test_a_wrong_account_sequence_is_asked_for_again() -> None:
