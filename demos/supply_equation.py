@@ -7,17 +7,17 @@ that crossed a channel from A to B,
 
     escrow on A  =  vouchers on B  +  packets A -> B in flight  +  packets B -> A in flight
 
-and, for each chain's own denominations, the supply with that of its first block; and what
-all accounts of the block's chain hold with its supply. A refused packet is in flight until
-its sender is refunded. A denomination or an escrowed balance that no packet explains is a
-violation, and so is a packet that arrives without having been sent.
+and, for each chain's own denominations, the supply with that of its first block and what its
+rules issued since; and what all accounts of the block's chain hold with its supply. A refused
+packet is in flight until its sender is refunded. A denomination or an escrowed balance that
+no packet explains is a violation, and so is a packet that arrives without having been sent.
 
 Spec: ICS-20, "Denomination traces"; ADR 001 of ibc-go for the hashed names.
 """
 
 import hashlib
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -103,6 +103,8 @@ class Block:
     """Balances of the escrow accounts of this chain's channel ends."""
     held: Mapping[str, int] | None = None
     """What all accounts together hold; None where it was not asked."""
+    issued: Mapping[str, int] = field(default_factory=dict)
+    """What the chain's rules let the block add to the supply, such as a miner's subsidy."""
 
 
 class _Stage(Enum):
@@ -127,6 +129,8 @@ class _ChainState:
     waiting: deque[Block] = field(default_factory=deque)
     first: Mapping[str, int] | None = None
     last: Block | None = None
+    issued: Counter[str] = field(default_factory=Counter)
+    """Since the first block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +259,8 @@ class SupplyWatch:
         state = self._chains[block.chain]
         if state.first is None:
             state.first = dict(block.supply)
+        else:
+            state.issued.update(block.issued)
         state.last = block
         for fact in block.facts:
             self._apply(block, fact)
@@ -302,9 +308,10 @@ class SupplyWatch:
             if state.last is None or state.first is None:
                 continue
             for denom in sorted({*state.first, *state.last.supply}):
-                now, first = state.last.supply.get(denom, 0), state.first.get(denom, 0)
-                if denom not in explained[name] and now != first:
-                    yield f"supply of {denom} on {name} went from {first} to {now}"
+                now = state.last.supply.get(denom, 0)
+                expected = state.first.get(denom, 0) + state.issued[denom]
+                if denom not in explained[name] and now != expected:
+                    yield f"supply of {denom} on {name} went from {expected} to {now}"
             if state.last.held is not None and state.last.held != state.last.supply:
                 yield f"accounts on {name} hold {state.last.held}, of {state.last.supply}"
             for end, balances in state.last.escrows.items():

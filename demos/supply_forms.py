@@ -151,8 +151,30 @@ def bech32(prefix: str, data: bytes) -> str:
 
 def escrow_account(end: End, prefix: str) -> str:
     """Return the address that holds what left over a channel end (ibc-go ADR 028)."""
-    digest = hashlib.sha256(b"ics20-1\x00" + f"{end.port}/{end.channel}".encode()).digest()
-    return bech32(prefix, digest[:20])
+    return bech32(prefix, escrow_digest(end))
+
+
+def escrow_digest(end: End) -> bytes:
+    """Return the 20 bytes of that address."""
+    name = f"{end.port}/{end.channel}".encode()
+    return hashlib.sha256(b"ics20-1\x00" + name).digest()[:20]
+
+
+def transfer_channels(chain: str, answer: bytes) -> Iterator[tuple[End, bytes]]:
+    """Yield the token channels of a response with field 1 ``repeated IdentifiedChannel``.
+
+    Each comes with the request that asks for the client behind it.
+    """
+    for number, channel in protobuf_fields(answer):
+        if number == 1 and text_of(channel, 6) == TRANSFER_PORT:
+            end = End(chain, TRANSFER_PORT, text_of(channel, 7))
+            yield end, protobuf_text(1, end.port) + protobuf_text(2, end.channel)
+
+
+def tracked_chain(answer: bytes) -> str:
+    """Return whose client a ``QueryChannelClientStateResponse`` holds: the state's field 1."""
+    identified = bytes_of(answer, 1)
+    return text_of(bytes_of(bytes_of(identified, 2), 2), 1)
 
 
 def time_ns(text: str) -> int:

@@ -1,0 +1,116 @@
+"""What the supply reader needs of a chain, whatever form its node answers in.
+
+Each form is a class below that fits :class:`Books`; the reader asks each of them whether it
+knows a node, so a chain of another form needs a class and its place in the reader's list.
+"""
+
+import http.client
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from demos.supply_equation import End
+from demos.supply_forms import Event, ReadFailed
+
+CALL_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A chain to read: its name, a node's address, its accounts' prefix, its own token."""
+
+    name: str
+    rpc: str
+    prefix: str
+    denom: str = ""
+
+
+class Node:
+    """One node's JSON-RPC. Mutable: it keeps a connection."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._host = urlsplit(source.rpc).netloc
+        self._connection = http.client.HTTPConnection(self._host, timeout=CALL_TIMEOUT_S)
+
+    def ask(self, method: str, **params: object) -> object:
+        """Return the result of one call.
+
+        Raises:
+            ReadFailed: No answer, or an error.
+        """
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        headers = {"Content-Type": "application/json"}
+        try:
+            self._connection.request("POST", "/", body, headers)
+            answer = json.loads(self._connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._connection.close()
+            raise ReadFailed(f"{method} at {self.source.rpc}: {error!r}") from error
+        if not isinstance(answer, dict) or answer.get("result") is None:
+            error_text = answer.get("error") if isinstance(answer, dict) else "no object"
+            raise ReadFailed(f"{method} at {self.source.rpc}: {error_text}")
+        result: object = answer["result"]
+        return result
+
+    def call(self, method: str, **params: object) -> dict[str, object]:
+        """Return the result of one call, an object.
+
+        Raises:
+            ReadFailed: No answer, an error, or something else.
+        """
+        result = self.ask(method, **params)
+        if not isinstance(result, dict):
+            raise ReadFailed(f"{method} at {self.source.rpc}: no object")
+        return result
+
+
+class Books(Protocol):
+    """One chain's blocks and ledger. A height is read once, and in order from 1 on."""
+
+    @property
+    def first_timed(self) -> int:
+        """The first block whose time a clock gave."""
+        ...
+
+    @property
+    def chain_id(self) -> str:
+        """The name by which other chains' clients know it."""
+        ...
+
+    def newest(self) -> int:
+        """Return the newest height that can be read: one that stays."""
+        ...
+
+    def events(self, height: int) -> Sequence[Event]:
+        """Return what a block did."""
+        ...
+
+    def time_ns(self, height: int) -> int:
+        """Return a block's time in nanoseconds since 1970."""
+        ...
+
+    def transfer_ends(self, height: int) -> Mapping[End, str]:
+        """Return the token channels after a block, and each one's other chain by its id."""
+        ...
+
+    def escrow(self, end: End, height: int) -> Mapping[str, int]:
+        """Return what is in escrow for a channel end after a block."""
+        ...
+
+    def supply(self, height: int) -> Mapping[str, int]:
+        """Return the whole supply after a block."""
+        ...
+
+    def issued(self, height: int) -> Mapping[str, int]:
+        """Return what the chain's rules let a block add to the supply."""
+        ...
+
+    def held(self, height: int, *, is_busy: bool) -> Mapping[str, int] | None:
+        """Return what everybody together holds after a block; None where it was not asked.
+
+        ``is_busy`` tells that something was done in the block.
+        """
+        ...
