@@ -13,6 +13,7 @@ PURE = (
     "chainkit",
     "ibc",
     "light_clients",
+    "integrity",
     "htlc/onchain",
     "relay_chain/consensus",
     "relay_chain/app",
