@@ -26,12 +26,12 @@ def judge(name, items, keys=None):
 
 
 @cache
-def good_items(count=24):
-    """Ordinary signatures with distinct keys and messages of many sizes."""
+def good_items(count=24, size=None):
+    """Ordinary signatures with distinct keys and messages, of many sizes where none is given."""
     items = []
     for index in range(count):
         seed = hashlib.sha256(b"good %d" % index).digest()
-        message = hashlib.shake_128(seed).digest(index * 37 % 400)
+        message = hashlib.shake_128(seed).digest(index * 37 % 400 if size is None else size)
         items.append((public_key_from_seed(seed), message, sign(seed, message)))
     return items
 
