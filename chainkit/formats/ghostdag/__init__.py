@@ -1,0 +1,1 @@
+"""Kaspa's headers and their order by GHOSTDAG."""
