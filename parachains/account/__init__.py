@@ -1,1 +1,1 @@
-"""The account chain: Ethereum's formats, sealed by QBFT."""
+"""The account chain: Ethereum's blocks, state and transactions; contracts are native code."""
