@@ -165,7 +165,7 @@ class UtxoClient(IbcQueries):
         return tuple(messages)
 
     async def fork_evidence(self, state: AnyValue, agreed: Height) -> tuple[AnyValue, ...]:
-        """Return the active chain's headers after ``agreed``, where they are more than the client's.
+        """Return the active chain's headers after ``agreed``, where the client has fewer.
 
         A client keeps the headers of its branch up to ``confirmations - 1`` above its newest
         final block. A branch that is longer and yet of less work changes nothing.

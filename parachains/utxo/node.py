@@ -32,6 +32,7 @@ from parachains.utxo.mempool import Mempool
 from parachains.utxo.mining import build_template, search
 from parachains.utxo.parameters import UtxoParameters
 from parachains.utxo.service import Method, Service
+from parachains.utxo.service_forms import INVALID_PARAMETER, RpcError, integer_of
 from parachains.utxo.settings import UtxoSettings
 from parachains.utxo.state_machine import StateMachine
 from parachains.utxo.wallet import Key, Spendable, build_transaction
@@ -49,6 +50,9 @@ BOOTSTRAP_BLOCKS = 101
 """So many that the first coinbase can be spent: it pays the funded accounts."""
 
 USER_AGENT = "/isthmus:0.1/"
+ANY_HEIGHT = 2**31 - 1
+MAX_SHARE = 1_000_000_000
+"""Of a miner that is told to hurry: a thousand times the chain's spacing."""
 
 
 Announce = Callable[[BlockHeight, int], None]
@@ -126,6 +130,8 @@ class UtxoNode:
         self._numbers = iter(range(1, 1 << 62))
         self._new_tip = asyncio.Event()
         self._work = _Work()
+        self._mine_until = ANY_HEIGHT
+        self._share = settings.mining_share_millionths
         self._announce = host.announcer(settings.mqtt_url, ChainId(settings.chain_id))
 
         def machine(database: KeyValueDatabase) -> StateMachine:
@@ -192,12 +198,33 @@ class UtxoNode:
                 "cpu_us": self._work.cpu_ns // 1_000,
             }
 
+        steering: Mapping[str, tuple[Method, tuple[str, ...]]] = {
+            "setgenerate": (self._setgenerate, ("generate", "until", "share_millionths")),
+        }
         return {
+            **(steering if self._settings.operator_methods else {}),
             "getmininginfo": (getmininginfo, ()),
             "status": (status, ()),
             "net_info": (net_info, ()),
             "getpeerinfo": (getpeerinfo, ()),
         }
+
+    def _setgenerate(
+        self, generate: object, until: object = ANY_HEIGHT, share_millionths: object = 0
+    ) -> object:
+        """Let the miner go on up to a height, with a part of the blocks; or pause it.
+
+        Without ``share_millionths`` its part is that of its settings.
+        """
+        if not isinstance(generate, bool):
+            raise RpcError(INVALID_PARAMETER, "generate is true or false")
+        height = integer_of(until, 0, ANY_HEIGHT, "until")
+        share = integer_of(share_millionths, 0, MAX_SHARE, "share_millionths")
+        self._mine_until = height if generate else 0
+        self._share = share or self._settings.mining_share_millionths
+        self._new_tip.set()  # a search under way begins anew
+        _log.info("utxo.mining_set", until=self._mine_until, share_millionths=self._share)
+        return {"generate": generate, "until": self._mine_until, "share_millionths": self._share}
 
     def _changed(self, change: ChainChange) -> None:
         self._new_tip.set()
@@ -256,10 +283,12 @@ class UtxoNode:
         chance = random.SystemRandom()
         mean = self._parameters.rules.target_spacing * 1_000_000
         while True:
-            wait = chance.expovariate(self._settings.mining_share_millionths / mean)
+            wait = chance.expovariate(self._share / mean)
             await asyncio.sleep(wait)
             if self.chain.tip.height <= BOOTSTRAP_BLOCKS:
                 continue  # the chain's first blocks come from one node; a second start is a fork
+            if self.chain.tip.height >= self._mine_until:
+                continue
             self._new_tip.clear()
             with self._work.measured():
                 template = build_template(

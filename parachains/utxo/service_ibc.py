@@ -64,13 +64,14 @@ class IbcService:
         }
 
     def ibcstatus(self) -> Json:
-        """Return what a relayer watches: name, tip and its median time past in seconds."""
+        """Return what a relayer watches: name, tip, its median time past in seconds, the root."""
         tip = self._chain.tip
         return {
             "chain_id": self._chain.machine.chain_id,
             "height": tip.height,
             "hash": display_hash(tip.header.hash),
             "mediantime": tip.median_time_past,
+            "root": self._chain.machine.stores.app_hash().hex(),
         }
 
     def ibcheaders(self, start: object, count: object) -> Json:

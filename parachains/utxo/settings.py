@@ -28,6 +28,8 @@ class UtxoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Whether it makes the chain's first blocks where there are none."""
     funded: tuple[tuple[str, int], ...] = ()
     """Key hash in hex and satoshis: accounts that the first blocks pay."""
+    operator_methods: bool = False
+    """Whether whoever reaches the RPC port may steer the node (``setgenerate``)."""
     mqtt_url: str = ""
     """Where the node tells of its blocks; empty for nowhere."""
     light_clients: tuple[str, ...]
