@@ -1,7 +1,7 @@
 """Keccak: the permutation (FIPS 202, section 3.3) and Ethereum's Keccak-256.
 
-``keccak_f1600`` is the compiled extension where it was built, else its Python twin below;
-the two are compared in the tests.
+``keccak_f1600`` and ``keccak256`` are the compiled extension where it was built, else their
+Python twins below; they are compared in the tests.
 """
 
 from collections.abc import Callable
@@ -66,21 +66,8 @@ def keccak_f1600_python(state: bytearray) -> None:
     state[:] = b"".join(lane.to_bytes(8, "little") for lane in lanes)
 
 
-def _fastest() -> Callable[[bytearray], None]:
-    try:
-        from chainkit.primitives._keccak import keccak_f1600  # noqa: PLC0415 - it may be absent
-    except ImportError:
-        return keccak_f1600_python
-    compiled: Callable[[bytearray], None] = keccak_f1600
-    return compiled
-
-
-keccak_f1600: Callable[[bytearray], None] = _fastest()
-"""Permute a 200-byte state in place; raises ``ValueError`` for another size."""
-
-
-def keccak256(data: bytes) -> Hash32:
-    """Return Keccak-256 with the padding from before FIPS 202, as Ethereum uses it."""
+def keccak256_python(data: bytes) -> Hash32:
+    """Return Keccak-256 by the Python permutation: the readable twin of the extension."""
     state = bytearray(STATE_BYTES)
     padded = data + b"\x01" + bytes(-(len(data) + 1) % _RATE)
     for at in range(0, len(padded), _RATE):
@@ -89,5 +76,21 @@ def keccak256(data: bytes) -> Hash32:
         state[:_RATE] = block.to_bytes(_RATE, "little")
         if at + _RATE == len(padded):
             state[_RATE - 1] ^= 0x80
-        keccak_f1600(state)
+        keccak_f1600_python(state)
     return Hash32(bytes(state[:32]))
+
+
+def _fastest() -> tuple[Callable[[bytearray], None], Callable[[bytes], Hash32]]:
+    try:
+        from chainkit.primitives._keccak import (  # noqa: PLC0415 - it may be absent
+            keccak256,
+            keccak_f1600,
+        )
+    except ImportError:
+        return keccak_f1600_python, keccak256_python
+    return keccak_f1600, keccak256
+
+
+keccak_f1600, keccak256 = _fastest()
+"""Permute a 200-byte state in place, ``ValueError`` for another size; and return Keccak-256 of
+bytes, with the padding from before FIPS 202, as Ethereum uses it."""

@@ -1,12 +1,15 @@
 """RLP, canonical only: every item has one encoding, and the decoder takes no other.
 
+``encode`` and ``decode`` use the compiled ``_rlp`` where it was built, else the Python twins
+here. The extension only refuses; the twin then names the rule.
+
 Spec:
     Ethereum Yellow Paper, appendix B, "Recursive Length Prefix"; the refusals are those of
     ethereum/tests, ``invalidRLPTest``.
 """
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from chainkit.wire.rlp_errors import (
     RlpHasTrailingBytes,
@@ -47,18 +50,24 @@ def encode_prefix(base: int, size: int) -> bytes:
     return bytes((base + _SHORT + len(length),)) + length
 
 
-def encode(item: RlpItem) -> bytes:
-    """Return the only encoding of ``item``."""
+def encode_python(item: RlpItem) -> bytes:
+    """Return the only encoding of ``item``: the readable twin of the extension.
+
+    Raises:
+        TypeError: It holds something else than bytes and tuples.
+    """
     if isinstance(item, bytes):
         if len(item) == 1 and item[0] < _STRING:
             return item
         return encode_prefix(_STRING, len(item)) + item
-    return encode_list([encode(each) for each in item])
+    if not isinstance(item, tuple):
+        raise TypeError(f"rlp items are bytes and tuples, not {type(item).__name__}")
+    return encode_list_python([encode_python(each) for each in item])
 
 
-def encode_list(encoded: Iterable[bytes]) -> bytes:
-    """Return the list of items that are encoded already."""
-    payload = b"".join(encoded)
+def encode_list_python(parts: list[bytes]) -> bytes:
+    """Return the list whose items, each encoded already, are ``parts``: the twin."""
+    payload = b"".join(parts)
     return encode_prefix(_LIST, len(payload)) + payload
 
 
@@ -140,14 +149,14 @@ def read_prefix(data: bytes, at: int, end: int) -> tuple[bool, int, int]:
     return is_list, start, start + size
 
 
-def decode(
+def decode_python(
     data: bytes,
     *,
     max_bytes: int = MAX_RLP_BYTES,
     max_items: int = MAX_RLP_ITEMS,
     max_depth: int = MAX_RLP_DEPTH,
 ) -> RlpItem:
-    """Return the item that ``data`` is the encoding of.
+    """Return the item that ``data`` is the encoding of: the twin, which names broken rules.
 
     Args:
         data: The whole encoding.
@@ -164,3 +173,22 @@ def decode(
     if stop != len(data):
         raise RlpHasTrailingBytes(count=len(data) - stop)
     return item
+
+
+class _Decode(Protocol):
+    def __call__(
+        self, data: bytes, *, max_bytes: int = ..., max_items: int = ..., max_depth: int = ...
+    ) -> RlpItem: ...
+
+
+def _fastest() -> tuple[Callable[[RlpItem], bytes], Callable[[list[bytes]], bytes], _Decode]:
+    try:
+        from chainkit.wire._rlp import decoder, encode, encode_list  # noqa: PLC0415 - may be absent
+    except ImportError:
+        return encode_python, encode_list_python, decode_python
+    decode: _Decode = decoder(decode_python, MAX_RLP_BYTES, MAX_RLP_ITEMS, MAX_RLP_DEPTH)
+    return encode, encode_list, decode
+
+
+encode, encode_list, decode = _fastest()
+"""The three functions that others use: each does what its twin above says."""

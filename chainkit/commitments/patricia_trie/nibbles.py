@@ -7,19 +7,20 @@ Spec:
 MAX_KEY_BYTES = 128
 """The longest key that we keep or prove; Ethereum's have up to 32."""
 
-_NIBBLES = tuple(bytes((byte >> 4, byte & 15)) for byte in range(256))
+_DIGITS = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
+_HEX = bytes.maketrans(bytes(range(16)), b"0123456789abcdef")
 _LEAF_FLAG = 0x20
 _ODD_FLAG = 0x10
 
 
 def nibbles(key: bytes) -> bytes:
     """Return the path of a key: two bytes of 0 to 15 for each of its bytes."""
-    return b"".join([_NIBBLES[byte] for byte in key])
+    return key.hex().encode().translate(_DIGITS)
 
 
 def key_of(path: bytes) -> bytes:
     """Return the key of a path of even length."""
-    return bytes(high << 4 | low for high, low in zip(path[::2], path[1::2], strict=True))
+    return bytes.fromhex(path.translate(_HEX).decode())
 
 
 def compact(path: bytes, *, is_leaf: bool) -> bytes:

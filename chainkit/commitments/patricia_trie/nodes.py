@@ -1,15 +1,16 @@
 """Nodes that never change: a write makes those on its path anew and shares the rest.
 
-A node is encoded and hashed at most once, when a root is asked for.
+A node is hashed at most once, when a root is asked for. This is the readable twin of the
+compiled ``_nodes``, and what serves where that was not built.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol, TypeAlias
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from chainkit.commitments.patricia_trie.errors import TrieNodeMissing
 from chainkit.commitments.patricia_trie.nibbles import common_length, compact, expand
+from chainkit.commitments.patricia_trie.store import NodeStore
 from chainkit.primitives.keccak import keccak256
-from chainkit.primitives.types import Hash32
 from chainkit.wire.rlp import RlpItem, decode, encode, encode_list
 
 HASH_PREFIX = b"\xa0"
@@ -20,42 +21,24 @@ BRANCH_WIDTH = 16
 HASH_BYTES = 32
 
 
-class NodeStore(Protocol):
-    """Where nodes are kept under their hashes: any ``KeyValueDatabase`` fits."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """Return the node of a hash, or None."""
-        ...
-
-    def write(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Keep all nodes or none; None, which deletes, is never asked for."""
-        ...
-
-
 class _Encoded:
-    """What nodes share; mutable: it remembers its encoding and whether the store has it."""
+    """What nodes share; mutable: it remembers its reference and whether the store has it."""
 
-    __slots__ = ("_encoded", "_reference", "is_stored")
+    __slots__ = ("_reference", "is_stored")
 
     def __init__(self) -> None:
-        self._encoded: bytes | None = None
         self._reference: bytes | None = None
         self.is_stored = False
 
     def encode(self) -> bytes:
+        """Return the RLP of the node."""
         raise AssertionError
-
-    @property
-    def encoded(self) -> bytes:
-        if self._encoded is None:
-            self._encoded = self.encode()
-        return self._encoded
 
     @property
     def reference(self) -> bytes:
         """What stands for it in its parent's RLP: itself below 32 bytes, else its hash."""
         if self._reference is None:
-            encoded = self.encoded
+            encoded = self.encode()
             if len(encoded) >= HASH_BYTES:
                 encoded = HASH_PREFIX + keccak256(encoded)
             self._reference = encoded
@@ -89,7 +72,7 @@ class Extension(_Encoded):
 
     def encode(self) -> bytes:
         """Return the RLP of path and child."""
-        return encode_list((encode(compact(self.path, is_leaf=False)), self.child.reference))
+        return encode_list([encode(compact(self.path, is_leaf=False)), self.child.reference])
 
 
 class Branch(_Encoded):
@@ -137,7 +120,7 @@ def load(store: NodeStore, node: Node) -> Loaded:
     if encoded is None:
         raise TrieNodeMissing(node_hash=node_hash)
     loaded = _node_of(decode(encoded))
-    loaded._encoded, loaded._reference = encoded, node.reference  # noqa: SLF001 - the same module
+    loaded._reference = node.reference  # noqa: SLF001 - the same module
     return loaded
 
 
@@ -261,31 +244,100 @@ def _lengthen(store: NodeStore, path: bytes, child: Node) -> Node:
     return Extension(path, child)
 
 
-def collect_new(node: Node | None, write: Callable[[bytes, bytes], None]) -> None:
-    """Give every node that the store lacks, and that is not embedded, to ``write``."""
+def hashed(reference: bytes) -> Node:
+    """Return a node that the store has, by its reference."""
+    return Hashed(reference)
+
+
+def root_reference(node: Node) -> bytes:
+    """Return the reference of a root node."""
+    return node.reference
+
+
+def encoding_of(node: Node) -> bytes:
+    """Return the RLP of a root node that is not only a hash."""
+    assert not isinstance(node, Hashed)
+    return node.encode()
+
+
+def get(store: NodeStore, node: Node | None, path: bytes) -> bytes | None:
+    """Return the value at ``path``, or None."""
+    while node is not None:
+        loaded = load(store, node)
+        if isinstance(loaded, Leaf):
+            return loaded.value if loaded.path == path else None
+        if isinstance(loaded, Extension):
+            if not path.startswith(loaded.path):
+                return None
+            node, path = loaded.child, path[len(loaded.path) :]
+        elif path:
+            node, path = loaded.children[path[0]], path[1:]
+        else:
+            return loaded.value or None
+    return None
+
+
+def collect_new(node: Node | None, changes: dict[bytes, bytes], fresh: list[Node]) -> None:
+    """Add to ``changes`` what the store lacks, by hash, and to ``fresh`` those nodes."""
     if node is None or isinstance(node, Hashed) or node.is_stored:
         return
-    for child in children_of(node):
-        collect_new(child, write)
-    if len(node.encoded) >= HASH_BYTES:
-        write(node.reference[1:], node.encoded)
-    node.is_stored = True
-
-
-def children_of(node: Loaded) -> Iterator[Node]:
-    """Yield the children that are there."""
     if isinstance(node, Extension):
-        yield node.child
+        collect_new(node.child, changes, fresh)
     elif isinstance(node, Branch):
         for child in node.children:
-            if child is not None:
-                yield child
+            collect_new(child, changes, fresh)
+    if len(node.reference) > HASH_BYTES:
+        changes[node.reference[1:]] = node.encode()
+    fresh.append(node)
 
 
-def root_hash(node: Node | None) -> Hash32:
-    """Return the hash of a root node, which is hashed however small."""
-    if node is None:
-        return keccak256(EMPTY)
-    if len(node.reference) == HASH_BYTES + 1:
-        return Hash32(node.reference[1:])
-    return keccak256(node.reference)
+def mark_stored(fresh: list[Node]) -> None:
+    """Remember that the store has these nodes."""
+    for node in fresh:
+        assert not isinstance(node, Hashed)
+        node.is_stored = True
+
+
+def prove(store: NodeStore, node: Node | None, path: bytes) -> tuple[bytes, ...]:
+    """Return the nodes on ``path`` from the root on, without the embedded ones."""
+    proof: list[bytes] = []
+    while node is not None:
+        loaded = load(store, node)
+        if not proof or len(loaded.reference) > HASH_BYTES:
+            proof.append(loaded.encode())
+        if isinstance(loaded, Leaf):
+            break
+        if isinstance(loaded, Extension):
+            if not path.startswith(loaded.path):
+                break
+            node, path = loaded.child, path[len(loaded.path) :]
+        else:
+            node, path = (loaded.children[path[0]], path[1:]) if path else (None, path)
+    return tuple(proof)
+
+
+def walk(
+    store: NodeStore,
+    node: Node | None,
+    prefix: bytes,
+    low: bytes,
+    high: bytes | None,
+    reverse: bool,
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield paths and values below ``node`` in order, skipping what is wholly out of range."""
+    if node is None or prefix < low[: len(prefix)] or (high is not None and prefix >= high):
+        return
+    node = load(store, node)
+    if isinstance(node, Extension):
+        yield from walk(store, node.child, prefix + node.path, low, high, reverse)
+        return
+    path = prefix + node.path if isinstance(node, Leaf) else prefix
+    is_inside = bool(node.value) and path >= low and (high is None or path < high)
+    if is_inside and (isinstance(node, Leaf) or not reverse):
+        yield path, node.value
+    if isinstance(node, Branch):
+        for nibble in range(BRANCH_WIDTH - 1, -1, -1) if reverse else range(BRANCH_WIDTH):
+            below = prefix + bytes((nibble,))
+            yield from walk(store, node.children[nibble], below, low, high, reverse)
+        if is_inside and reverse:
+            yield path, node.value

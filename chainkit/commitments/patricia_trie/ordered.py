@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from chainkit.commitments.patricia_trie.nibbles import common_length, compact, nibbles
-from chainkit.commitments.patricia_trie.trie import EMPTY_ROOT, MemoryNodeStore, Trie
+from chainkit.commitments.patricia_trie.store import MemoryNodeStore
+from chainkit.commitments.patricia_trie.trie import EMPTY_ROOT, Trie
 from chainkit.primitives.keccak import keccak256
 from chainkit.primitives.types import Hash32
 from chainkit.wire.rlp import encode, encode_list, encode_uint
@@ -45,7 +46,7 @@ def _encode(pairs: Sequence[tuple[bytes, bytes]], first: int, last: int, depth: 
     if shared:
         below = _encode(pairs, first, last, depth + shared)
         head = compact(path[depth : depth + shared], is_leaf=False)
-        return encode_list((encode(head), _reference(below)))
+        return encode_list([encode(head), _reference(below)])
     parts = [_EMPTY] * 16
     branch_value = b""
     if len(path) == depth:
