@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from chainkit.primitives.types import ChannelId
 from demos.crash.traffic import END, HUB, ORIGIN, PORT, RECEIVER, Traffic
+from demos.ledgers import balance, balance_of_escrow, balance_supply, voucher
 from demos.network import Network
-from demos.transfer import balance, balance_of_escrow, balance_supply, voucher
 
 
 @dataclass(frozen=True, slots=True)

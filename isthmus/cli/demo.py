@@ -31,7 +31,7 @@ def demo(name: str | None, home: Path | None, *, as_json: bool) -> None:
         found = {each: cast("Demo", DEMO_GROUP.load(each)).summary for each in DEMO_GROUP.points()}
         output.result(
             {"demos": found},
-            lambda: "\n".join(f"{each:<12} {summary}" for each, summary in found.items()),
+            lambda: "\n".join(f"{each:<15} {summary}" for each, summary in found.items()),
         )
         return
     chosen = cast("Demo", DEMO_GROUP.load(name))

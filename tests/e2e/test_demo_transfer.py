@@ -26,13 +26,20 @@ SMALL = NetSpec(
 )  # fmt: skip
 
 
-def test_a_token_crosses_two_hops_by_proof_and_comes_home(tmp_path: Path) -> None:
+ROUTES = {
+    "transfer": ("coin", "hub", "zone", "hub", "coin"),
+    "transfer-zones": ("zone-a", "hub", "zone-b", "hub", "zone-a"),
+}
+
+
+@pytest.mark.parametrize("name", list(ROUTES))
+def test_a_token_crosses_two_hops_by_proof_and_comes_home(tmp_path: Path, name: str) -> None:
     """
-    Four validators, two zones and a relayer come up with nothing opened; the last line says
-    that all went well, and every claim in it holds.
+    Four validators, a UTXO chain or a zone at either side, and a relayer come up with nothing
+    opened; the last line says that all went well, and every claim in it holds.
     """
     done = subprocess.run(
-        [*ISTHMUS, "demo", "transfer", "--json", "--home", str(tmp_path / "net")],
+        [*ISTHMUS, "demo", name, "--json", "--home", str(tmp_path / "net")],
         capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.stdout, done.stderr
@@ -48,7 +55,10 @@ def test_a_token_crosses_two_hops_by_proof_and_comes_home(tmp_path: Path) -> Non
     assert report["seconds_to_ready"] > 0
     assert report["seconds_to_first_delivery"] > 0
     assert all(seconds > 0 for seconds in report["block_seconds"].values())
-    assert set(report["block_seconds"]) == {"hub", "zone-a", "zone-b"}
+    assert tuple(report["route"]) == ROUTES[name]
+    assert set(report["block_seconds"]) == set(ROUTES[name])
+    assert (report["fee_paid"] > 0) == (report["mining_share"] > 0) == (name == "transfer")
+    assert report["mining_share"] <= report["miner_process_share"]
     assert done.returncode == 0, done.stderr
     assert "waiting for" in done.stderr
     assert living_in(tmp_path) == []
@@ -92,7 +102,7 @@ def test_an_interrupt_leaves_nothing_running(tmp_path: Path) -> None:
     for line in demo.stderr:
         if "waiting for" in line:
             break
-    assert len(living_in(tmp_path)) >= 7
+    assert len(living_in(tmp_path)) >= 9
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=120)
 

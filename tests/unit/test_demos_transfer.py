@@ -6,12 +6,16 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from demos.ledgers import short, voucher
+from demos.miners import Taken, share
 from demos.network import Channel
+from demos.routes import COIN_TO_ZONE, HUB, ZONE_TO_ZONE
 from demos.story import Story
-from demos.transfer import Report, describe, journeys, short, voucher
+from demos.transfer import Report, describe, journeys
 from ibc.ics20_transfer.denoms import extract_denom
 
 GOOD = Report(
+    route=("coin", "hub", "zone", "hub", "coin"),
     delivered=True,
     returned=True,
     supply_conserved=True,
@@ -20,10 +24,15 @@ GOOD = Report(
     hops=2,
     proofs_verified=20,
     headers_verified=16,
+    fee_paid=488,
     seconds_to_ready=12.5,
     seconds_to_first_delivery=4.2,
+    seconds_to_ready_limit=90.0,
+    seconds_to_first_delivery_limit=30.0,
     block_seconds={"hub": 0.6},
     timeout_commit_seconds={"hub": 0.5},
+    mining_share=0.05,
+    miner_process_share=0.12,
 )
 
 
@@ -52,8 +61,9 @@ def test_everything_that_does_not_hold_fails_the_demo(change, text):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"seconds_to_ready": 40.0}, "ready after 40.0 s, expected under 40.0 s"),
-        ({"seconds_to_first_delivery": 20.0}, "delivered after 20.0 s, expected under 20.0 s"),
+        ({"seconds_to_ready": 90.0}, "ready after 90.0 s, expected under 90.0 s"),
+        ({"seconds_to_first_delivery": 30.0}, "delivered after 30.0 s, expected under 30.0 s"),
+        ({"mining_share": 0.11}, "mining took 0.11 of a core, expected 0.1"),
     ],
 )
 def test_what_is_slow_is_said_and_fails_nothing(change, text):
@@ -68,12 +78,32 @@ def test_the_report_reads_as_a_text():
     """What a person sees says yes or NO, and how it was found out."""
     assert "supply conserved   yes, compared at 120 heights" in describe(GOOD)
     assert "supply conserved   NO" in describe(replace(GOOD, supply_conserved=False))
+    assert "came home          yes: coin -> hub -> zone -> hub -> coin" in describe(GOOD)
+    assert "mining             5.0% of one core" in describe(GOOD)
+    assert "mining" not in describe(replace(GOOD, mining_share=0.0))
+
+
+def test_what_miners_take_is_counted_between_two_moments():
+    """What they took before, as for the first blocks, does not count."""
+    found = share(Taken(100.0, 7.5, 30.0), Taken(160.0, 10.5, 36.0))
+
+    assert (found.mining, found.processes) == (0.05, 0.1)
+
+
+@pytest.mark.parametrize("route", [COIN_TO_ZONE, ZONE_TO_ZONE])
+def test_a_route_s_network_joins_both_ends_to_the_hub(route):
+    """What stands at the ends is the description's matter alone."""
+    joined = {frozenset({path.a, path.b}) for path in route.spec.paths}
+
+    assert joined == {frozenset({route.start, HUB}), frozenset({HUB, route.end})}
+    assert {route.start, HUB, route.end} == {chain.name for chain in route.spec.chains}
+    assert set(route.voting) <= {chain.name for chain in route.spec.chains}
 
 
 def test_the_way_home_undoes_the_way_out():
     """The voucher that arrives is what is sent back, over the same channels."""
     out, home = journeys(
-        "utok", Channel("channel-3", "channel-1"), Channel("channel-0", "channel-7")
+        ZONE_TO_ZONE, "utok", Channel("channel-3", "channel-1"), Channel("channel-0", "channel-7")
     )
 
     path = "transfer/channel-7/transfer/channel-1/utok"
@@ -85,6 +115,7 @@ def test_the_way_home_undoes_the_way_out():
         out.end, out.receiver, out.start, out.sender,
     )  # fmt: skip
     assert home.denom_at_end == out.denom == "utok"
+    assert (out.start, out.end) == ("zone-a", "zone-b")
 
 
 def test_a_voucher_is_cut_for_people():
