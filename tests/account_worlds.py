@@ -11,7 +11,7 @@ from chainkit.formats.ethereum.transactions import sign_transaction
 from chainkit.formats.ethereum.types import DynamicFeeTransaction
 from chainkit.primitives.types import ChainId, Denom
 from parachains.account.contracts.abi import encode_abi, selector_of
-from parachains.account.execution import Message, call_message
+from parachains.account.execution import call_transaction
 from parachains.account.genesis import Genesis
 from parachains.account.ledger import ChainIdentity, Ledger
 from parachains.account.nodes import STATE_OWNER, OwnedNodes
@@ -119,13 +119,12 @@ class AccountWorld:
         environment = self.ledger.next_environment(
             self.head, timestamp=self.head.timestamp + 1, coinbase=MINER.address
         )
-        outcome = call_message(
-            self.ledger.rules,
-            environment,
-            self.ledger.state.overlay(),
-            Message(sender.address, to, value, call_data(signature, *values)),
-            gas_limit=30_000_000,
-            intrinsic=0,
+        transaction = DynamicFeeTransaction(
+            EVM_CHAIN_ID, 0, 0, 0, 30_000_000, to, value, call_data(signature, *values)
+        )
+        overlay = self.ledger.state.overlay()
+        outcome = call_transaction(
+            self.ledger.rules, environment, overlay, sender.address, transaction
         )
         if outcome.error is not None:
             raise outcome.error

@@ -28,7 +28,7 @@ from parachains.account.contracts.machine import (
     warm_account,
     warm_slot,
 )
-from parachains.account.errors import GasLimitReached, Reverted
+from parachains.account.errors import GasLimitReached, InsufficientFunds, Reverted
 from parachains.account.fees import MAX_REFUND_QUOTIENT, effective_gas_price, intrinsic_gas
 from parachains.account.world import World
 
@@ -116,10 +116,9 @@ def context_of(
 
 
 def run_message(ctx: Context, contracts: Contracts, message: Message, intrinsic: int) -> Outcome:
-    """Move the value and run the receiver's code; a failure undoes both and their logs.
+    """Move the value, which the sender has, and run the receiver's code.
 
-    Raises:
-        InsufficientBalance: The sender does not have the value.
+    A failure undoes both and what they logged.
     """
     world = World(ctx.overlay)
     output, error = b"", None
@@ -250,21 +249,28 @@ def _layer(below: Overlay) -> Callable[[str], ReadStore]:
     return below.store
 
 
-def call_message(
+def call_transaction(
     rules: ChainRules,
     block: BlockEnvironment,
     overlay: Overlay,
-    message: Message,
-    *,
-    gas_limit: int,
-    intrinsic: int,
+    sender: Address,
+    transaction: Transaction,
 ) -> Outcome:
-    """Run a call that stays out of every block (``eth_call``); ``overlay`` keeps its writes.
+    """Run what stays out of every block (``eth_call``): nobody pays, and no nonce counts.
+
+    ``overlay`` keeps what it writes.
 
     Raises:
-        InsufficientBalance: The sender does not have the value.
+        InsufficientFunds: The sender does not have the value.
     """
-    ctx = context_of(rules, block, overlay, GasMeter(gas_limit), ExecutionMode.SIMULATE)
-    warm_account(ctx, message.sender)
-    warm_account(ctx, message.to)
-    return run_message(ctx, rules.contracts, message, intrinsic)
+    assert transaction.to is not None
+    balance = World(overlay).balance(sender)
+    if balance < transaction.value:
+        raise InsufficientFunds(
+            f"insufficient funds for transfer: balance {balance}, value {transaction.value}"
+        )
+    gas = GasMeter(transaction.gas_limit)
+    ctx = context_of(rules, block, overlay, gas, ExecutionMode.SIMULATE)
+    _warm_up(ctx, sender, transaction)
+    message = Message(sender, transaction.to, transaction.value, transaction.data)
+    return run_message(ctx, rules.contracts, message, intrinsic_gas(transaction))

@@ -14,7 +14,9 @@ from chainkit.formats.ethereum.types import (
     Block,
     Header,
 )
+from chainkit.primitives.keccak import keccak256
 from chainkit.primitives.types import Address, Hash32
+from chainkit.wire.rlp import encode, encode_uint
 from parachains.account.fees import INITIAL_BASE_FEE
 
 DIFFICULTY = 1
@@ -34,6 +36,12 @@ class Genesis:
     """Accounts and what they hold, in wei."""
     gas_limit: int = DEFAULT_GAS_LIMIT
     base_fee: int = INITIAL_BASE_FEE
+
+    def fingerprint(self) -> Hash32:
+        """Return a hash by which a node knows its own first block again."""
+        balances = tuple((address, encode_uint(held)) for address, held in self.balances)
+        numbers = (self.timestamp, self.gas_limit, self.base_fee)
+        return keccak256(encode((tuple(map(encode_uint, numbers)), self.validators, balances)))
 
 
 def genesis_block(genesis: Genesis, state_root: Hash32) -> Block:

@@ -5,7 +5,7 @@ listed under its height; when the states before that height are given up, the li
 except those that a later block wrote again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from chainkit.commitments.database import KeyValueDatabase
@@ -87,19 +87,31 @@ def stale_record(height: int, stale: Mapping[Address, list[bytes]]) -> dict[byte
     return {height_key(_STALE, height): encode(entries)}
 
 
+def forgotten_nodes(
+    database: KeyValueDatabase, height: int, stale: Mapping[Address, Iterable[bytes]]
+) -> dict[bytes, bytes | None]:
+    """Return the writes that delete what the block at ``height`` made unreachable.
+
+    A node that this block or a later one has written again stays.
+    """
+    writes: dict[bytes, bytes | None] = {}
+    for owner, hashes in stale.items():
+        for node_hash in hashes:
+            key = _node_key(owner, node_hash)
+            record = database.get(key)
+            if record is not None and int.from_bytes(record[:_HEIGHT_BYTES], "big") < height:
+                writes[key] = None
+    return writes
+
+
 def pruned_nodes(database: KeyValueDatabase, height: int) -> dict[bytes, bytes | None]:
-    """Return the writes that give up the states before ``height``."""
+    """Return the writes that give up the states before ``height``, by the list it left."""
     key = height_key(_STALE, height)
     data = database.get(key)
-    writes: dict[bytes, bytes | None] = {key: None}
+    stale: dict[Address, list[bytes]] = {}
     for entry in () if data is None else decode(data, max_bytes=len(data)):
         assert not isinstance(entry, (bytes, int))
         owner, hashes = entry
         assert isinstance(owner, bytes)
-        for node_hash in hashes:
-            assert isinstance(node_hash, bytes)
-            record_key = _node_key(Address(owner), node_hash)
-            record = database.get(record_key)
-            if record is not None and int.from_bytes(record[:_HEIGHT_BYTES], "big") < height:
-                writes[record_key] = None
-    return writes
+        stale[Address(owner)] = [each for each in hashes if isinstance(each, bytes)]
+    return {key: None, **forgotten_nodes(database, height, stale)}

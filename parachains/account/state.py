@@ -26,7 +26,13 @@ from chainkit.primitives.types import Address, Hash32
 from chainkit.runtime.store import MemoryStore, Overlay, ReadStore
 from parachains.account.errors import StatePruned
 from parachains.account.flat import FlatStore, flat_writes, forget_undo, height_key, take_back
-from parachains.account.nodes import STATE_OWNER, OwnedNodes, pruned_nodes, stale_record
+from parachains.account.nodes import (
+    STATE_OWNER,
+    OwnedNodes,
+    forgotten_nodes,
+    pruned_nodes,
+    stale_record,
+)
 from parachains.account.world import (
     ACCOUNTS,
     ADDRESS_BYTES,
@@ -173,11 +179,16 @@ class StateDatabase:
         root = state.commit()
         writes.update(state_nodes.records(height))
         stale[STATE_OWNER] = state_nodes.stale(root)
-        writes.update(stale_record(height, stale))
+        if self._keep != 1:
+            writes.update(stale_record(height, stale))
         writes.update(flat_writes(self._database, changes, height))
         writes[height_key(_ROOT, height)] = root
         writes[_NEWEST] = height.to_bytes(8, "big")
-        return PreparedState(height, root, writes | self._pruning(height))
+        # What this block writes again stays, whatever an earlier list says of it.
+        writes = self._pruning(height, stale) | writes
+        if self._keep == 1:
+            writes.update(forget_undo(height))
+        return PreparedState(height, root, writes)
 
     def _words(
         self, stores: Changes, storage: Mapping[bytes, bytes | None]
@@ -192,13 +203,22 @@ class StateDatabase:
                 slots[storage_slot(key)] = None if value is None else storage_word(value)
         return words
 
-    def _pruning(self, height: int) -> dict[bytes, bytes | None]:
-        """Return the writes that give up the state which ``height`` pushes out."""
+    def _pruning(
+        self, height: int, stale: Mapping[Address, list[bytes]]
+    ) -> dict[bytes, bytes | None]:
+        """Return the writes that give up the state which ``height`` pushes out.
+
+        Where one state is kept, that is the parent's, and what goes is ``stale``.
+        """
         oldest = height - self._keep + 1
         if not self._keep or oldest < 1:
             return {}
         given_up = {height_key(_ROOT, oldest - 1): None}
-        return pruned_nodes(self._database, oldest) | forget_undo(oldest) | given_up
+        if oldest == height:
+            gone = forgotten_nodes(self._database, oldest, stale)
+        else:
+            gone = pruned_nodes(self._database, oldest)
+        return gone | forget_undo(oldest) | given_up
 
     def committed(self, prepared: PreparedState) -> None:
         """Move on: the chain has written ``prepared.writes``."""
