@@ -18,6 +18,8 @@ SHARED = [
 LANES = [f"{SIGVERIFY}/{name}" for name in ("_lanes.pxi", "_vector_avx2.h", "_vector_ifma.h")]
 AVX2 = ["-mavx2", "-mfma", "-mbmi2"]
 IFMA = [*AVX2, *(f"-mavx512{part}" for part in ("f", "vl", "dq", "bw", "ifma"))]
+ONLY = os.environ.get("ISTHMUS_EXTENSION", "")
+"""Module to build alone and with little optimization, for a test of its sources."""
 SANITIZERS = os.environ.get("ISTHMUS_SANITIZE", "").split()
 
 
@@ -32,6 +34,7 @@ def extension(module: str, *flags: str, depends: list[str] | None = None) -> Ext
             "-fno-tree-slp-vectorize",
             *flags,
             *SANITIZERS,
+            *(["-O1"] if ONLY else []),
         ],
         extra_link_args=SANITIZERS,
         depends=depends or [],
@@ -54,7 +57,7 @@ plain = [
 ]
 
 modules = cythonize(
-    [*plain, *engines],
+    [module for module in (*plain, *engines) if ONLY in {"", module.name}],
     language_level=3,
     build_dir="build/cython",
 )

@@ -51,6 +51,28 @@ def run_test(copy: Path, mutant: Mutant, timeout_s: float) -> str:
     return "passed" if done.returncode == 0 else "failed"
 
 
+def built_files(copy: Path, extension: str) -> list[Path]:
+    """Return the compiled forms of an extension module."""
+    if not extension:
+        return []
+    *folders, name = extension.split(".")
+    return sorted(copy.joinpath(*folders).glob(f"{name}.*.so"))
+
+
+def build(copy: Path, extension: str) -> str:
+    """Compile one extension module in the copy; return nothing, or why it did not."""
+    for old in built_files(copy, extension):
+        old.unlink()
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    done = subprocess.run(
+        command, cwd=copy, env=os.environ | {"ISTHMUS_EXTENSION": extension},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode == 0 and built_files(copy, extension):
+        return ""
+    return f"does not build: {(done.stdout + done.stderr)[-800:]}"
+
+
 def try_mutant(copy: Path, mutant: Mutant, clean_s: float = 0) -> str:
     """Return ``killed`` or ``SURVIVED``, or why neither can be said.
 
@@ -61,10 +83,14 @@ def try_mutant(copy: Path, mutant: Mutant, clean_s: float = 0) -> str:
     if text.count(mutant.old) != 1:
         return f"its text stands {text.count(mutant.old)} times in {mutant.file}"
     file.write_text(text.replace(mutant.old, mutant.new))
+    built = {path: path.read_bytes() for path in built_files(copy, mutant.extension)}
     try:
-        outcome = run_test(copy, mutant, max(mutant.timeout_s, 3 * clean_s))
+        outcome = build(copy, mutant.extension) if mutant.extension else ""
+        outcome = outcome or run_test(copy, mutant, max(mutant.timeout_s, 3 * clean_s))
     finally:
         file.write_text(text)
+        for path, content in built.items():
+            path.write_bytes(content)
     return {"failed": "killed", "timed out": "killed", "passed": "SURVIVED"}.get(outcome, outcome)
 
 

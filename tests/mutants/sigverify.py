@@ -1,6 +1,6 @@
 """What stands between a batch and a forged signature: rules that the Python side applies.
 
-The compiled engines are not rebuilt in a mutated copy; for them the same rules are taken out of
+The rules inside the compiled engines are in ``sigverify_compiled``; here some are taken out of
 the oracle, whose disagreement the tests must notice.
 """
 
