@@ -68,8 +68,8 @@ class Report:
     """Configured wait after a commit, of the chains that commit by votes."""
     mining_share: float
     """Of one core, all miners together, since their first 102 blocks: templates and search."""
-    miner_process_share: float
-    """The same of all that their processes do: validation, proofs and answers too."""
+    miner_process_share: float | None
+    """The same of all that their processes do; None where the system does not tell."""
 
     def failures(self) -> tuple[str, ...]:
         """Return what does not hold; empty when the demo succeeded."""
@@ -341,13 +341,8 @@ def describe(report: Report) -> str:
         ("block times", blocks),
     ]
     if report.mining_share:
-        lines.append(
-            (
-                "mining",
-                (
-                    f"{report.mining_share:.1%} of one core, all miners together; "
-                    f"{report.miner_process_share:.1%} with validating, proving and answering"
-                ),
-            )
-        )
+        text = f"{report.mining_share:.1%} of one core, all miners together"
+        if report.miner_process_share is not None:
+            text += f"; {report.miner_process_share:.1%} with validating, proving and answering"
+        lines.append(("mining", text))
     return "\n".join(["", *(f"  {name:<18} {text}" for name, text in lines)])

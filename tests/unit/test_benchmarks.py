@@ -9,7 +9,7 @@ import time
 import pytest
 
 from benchmarks import __main__ as runner
-from benchmarks import bitcoin, block_sync, light_client, live, proofs, simulator
+from benchmarks import bitcoin, block_sync, light_client, live, proofs, simulator, transfer
 from benchmarks.live import percentile
 from benchmarks.processes import descendants_of, name_of, usage_of
 from benchmarks.report import Row, format_rows
@@ -41,6 +41,7 @@ def test_a_benchmark_of_pure_code_measures(measure, sizes):
     [
         (block_sync.measure, {"blocks": 20}),
         (live.measure, {"packets": 2, "transfers": 20}),
+        (transfer.measure, {"runs": 1}),
     ],
 )
 def test_a_benchmark_of_processes_measures(measure, sizes):

@@ -88,6 +88,7 @@ def test_what_miners_take_is_counted_between_two_moments():
     found = share(Taken(100.0, 7.5, 30.0), Taken(160.0, 10.5, 36.0))
 
     assert (found.mining, found.processes) == (0.05, 0.1)
+    assert share(Taken(0.0, 0.0, None), Taken(1.0, 0.5, None)).processes is None
 
 
 @pytest.mark.parametrize("route", [COIN_TO_ZONE, ZONE_TO_ZONE])
