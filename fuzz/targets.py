@@ -17,12 +17,15 @@ from pathlib import Path
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.commitments.iavl.tree import ImmutableTree, MutableTree
 from chainkit.commitments.ics23 import IAVL_SPEC, verify_membership, verify_non_membership
+from chainkit.commitments.patricia_trie import ordered_trie, verify_proof, verify_secure_proof
 from chainkit.formats.bitcoin import addresses
 from chainkit.primitives.errors import OperationFailed, RuleBroken
+from chainkit.primitives.keccak import keccak256
 from chainkit.primitives.types import Address, BlockHeight, TimestampNs
 from chainkit.runtime.abci import FinalizeBlockRequest
 from chainkit.runtime.application import Application
 from chainkit.runtime.transaction import AnyMessage
+from chainkit.wire import rlp
 from chainkit.wire.proto.cosmos.bank.v1beta1.query_pb2 import QueryBalanceRequest
 from fuzz.handlers import handle, ibc_world, stored_messages
 from ibc.datagram.module import APPLICATION as DATAGRAM
@@ -370,6 +373,28 @@ def _absence(proof: bytes) -> None:
     verify_non_membership(IAVL_SPEC, _tree().hash, proof, b"key55")
 
 
+def _rlp(data: bytes) -> None:
+    """Read by the extension, write back, and read by the twin: all agree."""
+    item = rlp.decode(data)
+    assert rlp.encode(item) == data
+    assert rlp.decode_python(data) == item
+
+
+def _trie_proof(data: bytes) -> None:
+    """Take a list of nodes as a proof under the first one's hash, for a key of either kind."""
+    nodes = rlp.decode(data)
+    if isinstance(nodes, tuple) and nodes and all(isinstance(node, bytes) for node in nodes):
+        root = keccak256(nodes[0])
+        verify_proof(root, b"\x01", nodes)
+        verify_secure_proof(root, b"\x01", nodes)
+
+
+def _trie_proofs() -> Sequence[object]:
+    tries = [ordered_trie([bytes((size,)) * size for size in sizes]) for sizes in _TRIE_SIZES]
+    return [rlp.encode(trie.prove(key)) for trie in tries for key in (b"\x01", b"\x70")]
+
+
+_TRIE_SIZES = (range(1, 5), range(30, 60))
 _SEGWIT = ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",)
 _FILES = (RuleBroken, OperationFailed, tomllib.TOMLDecodeError)
 
@@ -410,6 +435,11 @@ TARGETS = (
     HandTarget("application.query", "any", _query, _query_seeds, ()),
     HandTarget("rpc.request", "json", _request, _request_seeds, ()),
     HandTarget("rpc.uri", "json_object", _uri, _uri_seeds, ()),
+    HandTarget(
+        "rlp", "bytes", _rlp,
+        lambda: (b"\x01", rlp.encode(b"v" * 60), rlp.encode((b"a", ((b"b" * 60,), b"")))),
+    ),
+    HandTarget("patricia_trie.proof", "bytes", _trie_proof, _trie_proofs),
     HandTarget("ics23.existence", "bytes", _existence, lambda: (_tree().prove(b"key5"),)),
     HandTarget("ics23.absence", "bytes", _absence, lambda: (_tree().prove(b"key55"),)),
     HandTarget(

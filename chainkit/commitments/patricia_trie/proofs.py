@@ -35,7 +35,9 @@ MAX_PROOF_NODES = 2 * MAX_KEY_BYTES + 1
 
 _HASH_BYTES = 32
 _BRANCH_ITEMS = 17
-_MAX_ITEMS = 64
+_MAX_ITEMS = 2 + 16 * 31
+"""A branch, its value, and 16 embedded nodes of at most 31 bytes, and so items."""
+
 _MAX_NODE_DEPTH = 4
 """In 31 bytes an embedded extension holds a branch of leaves, and nothing holds more."""
 
