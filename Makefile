@@ -54,6 +54,7 @@ interop: $(STAMP) ## the same and other brokers; what is not installed fails
 sim: $(STAMP) ## the simulator over SEEDS seeds
 	$(BIN)/python -m relay_chain.simulator --seeds $(SEEDS)
 	$(BIN)/python -m relay_chain.simulator --forks $(SEEDS)
+	$(BIN)/python -m parachains.account.simulation --seeds $(SEEDS)
 
 soak: $(STAMP) ## a transfer every second for MINUTES; memory must not grow
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)

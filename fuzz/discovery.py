@@ -23,6 +23,7 @@ FIXED: dict[str, object] = {
     "max_bytes": 65_536,
     "offset": 0,
     "magic": b"\xfa\xbf\xb5\xda",
+    "code": 0x12,
 }
 """What the other parameters are given, by name."""
 
@@ -66,6 +67,7 @@ ONE_WAY = {
     "chainkit.primitives.varint.decode_zigzag": "returns the offset after it as well",
     "chainkit.primitives.bech32.decode_bech32": "returns two values, which the encoder takes",
     "chainkit.primitives.bech32.decode_checked": "returns three values, which the encoder takes",
+    "parachains.account.consensus.codec.decode_message": "takes what the encoder returns in two",
     "ibc.ics04_channel.acknowledgement.decode_acknowledgement": "reads what others write too",
 }
 """Decoders whose value is not what the encoder of that name takes."""
