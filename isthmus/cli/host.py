@@ -11,7 +11,7 @@ import structlog
 
 from chainkit.primitives.errors import OperationFailed, RuleBroken
 from chainkit.primitives.types import BlockHeight, ChainId
-from isthmus.adapters import jsonrpc
+from isthmus.adapters import ethereum_rpc, jsonrpc
 from isthmus.adapters.mqtt import BlockAnnouncer
 from isthmus.adapters.sqlite import SqliteDatabase
 from isthmus.cli.logs import configure_logs
@@ -39,6 +39,12 @@ class ProcessHost:
     ) -> None:
         """Answer JSON-RPC until cancelled."""
         await jsonrpc.serve(methods, host, port)
+
+    async def serve_sessions(
+        self, open_session: ethereum_rpc.OpenSession, host: str, port: int
+    ) -> None:
+        """Answer Ethereum's JSON-RPC over HTTP and WebSocket until cancelled."""
+        await ethereum_rpc.serve_sessions(open_session, host, port)
 
     def announcer(self, url: str, chain_id: ChainId) -> Callable[[BlockHeight, int], None]:
         """Return what tells a broker of a chain's blocks; an empty URL tells nobody.

@@ -1,0 +1,200 @@
+"""What a node tells its peers, as a machine without I/O: messages in, messages out.
+
+Every validator is connected to every other; a consensus message goes to all of them and is not
+passed on. A peer whose head is higher is asked for the blocks between, one request at a time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chainkit.formats.ethereum.blocks import decode_block, encode_block
+from chainkit.formats.ethereum.transactions import decode_transaction, encode_transaction
+from chainkit.formats.ethereum.types import Transaction
+from chainkit.primitives.errors import RuleBroken
+from chainkit.primitives.types import Hash32
+from parachains.account import wire
+from parachains.account.chain import Chain, StoredBlock
+from parachains.account.consensus.blocks import decode_proposed_block
+from parachains.account.consensus.codec import decode_message, encode_message
+from parachains.account.consensus.messages import Message, PeerId
+from parachains.account.engine import Engine
+from parachains.account.errors import TransactionRefused
+from parachains.account.mempool import Mempool
+
+Out = tuple[int, int, bytes]
+"""A message to a peer: its number, the code, the payload."""
+
+
+class PeerBrokeRule(RuleBroken):
+    """A peer must be dropped."""
+
+    codespace = "account"
+    code = 30
+
+
+@dataclass(slots=True)
+class PeerState:
+    """What is known of a peer; mutable."""
+
+    head: int
+    asked: bool = False
+    """Whether blocks that it was asked for have not come yet."""
+
+
+class Gossip:
+    """One node's conversation with all its peers; mutable."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        pool: Mempool,
+        engine: Engine,
+        heard: Callable[[Hash32], None],
+    ) -> None:
+        """Begin without peers.
+
+        Args:
+            chain: Of the node.
+            pool: Of the node.
+            engine: Takes consensus messages and sealed blocks.
+            heard: Told of each transaction that is new to the pool.
+        """
+        self._chain = chain
+        self._pool = pool
+        self._engine = engine
+        self._heard = heard
+        self._peers: dict[int, PeerState] = {}
+
+    @property
+    def peers(self) -> int:
+        """How many peers there are."""
+        return len(self._peers)
+
+    def highest_known(self) -> int:
+        """Return the highest head that a peer has told of."""
+        return max((peer.head for peer in self._peers.values()), default=0)
+
+    def status(self, nonce: int) -> wire.Status:
+        """Return this node's greeting."""
+        return wire.Status(
+            wire.PROTOCOL_VERSION,
+            self._chain.ledger.identity.evm_chain_id,
+            self._chain.genesis.hash,
+            self._chain.head.header.number,
+            nonce,
+        )
+
+    def peer_added(self, peer: int, status: wire.Status) -> list[Out]:
+        """Take a peer in after its greeting: tell it what waits, ask for what it has more.
+
+        Raises:
+            PeerBrokeRule: It is on another chain.
+        """
+        own = self.status(0)
+        if (status.version, status.chain_id, status.genesis) != (
+            own.version,
+            own.chain_id,
+            own.genesis,
+        ):
+            raise PeerBrokeRule("peer is on another chain")
+        self._peers[peer] = PeerState(status.head)
+        waiting = [encode_transaction(each) for each in self._pool.all()]
+        size = wire.MAX_TRANSACTIONS_PER_MESSAGE
+        parts = (waiting[at : at + size] for at in range(0, len(waiting), size))
+        told: list[Out] = [(peer, wire.TRANSACTIONS, wire.encode_items(part)) for part in parts]
+        return told + self._ask(peer)
+
+    def peer_removed(self, peer: int) -> None:
+        """Forget a peer."""
+        self._peers.pop(peer, None)
+
+    def receive(self, peer: int, code: int, payload: bytes) -> list[Out]:
+        """Return what a message of a peer is answered with.
+
+        Raises:
+            PeerBrokeRule: The peer must be dropped, for this reason.
+        """
+        try:
+            if code in wire.CONSENSUS_CODES:
+                message = decode_message(code, payload, decode_proposed_block)
+                self._engine.receive(message, PeerId(str(peer)))
+                return []
+            match code:
+                case wire.NEW_HEAD:
+                    self._peers[peer].head = wire.decode_number(payload)
+                    return self._ask(peer)
+                case wire.GET_BLOCKS:
+                    return self._give(peer, *wire.decode_range(payload))
+                case wire.BLOCKS:
+                    return self._take(peer, payload)
+                case wire.TRANSACTIONS:
+                    return self._on_transactions(peer, payload)
+                case _:
+                    return []
+        except PeerBrokeRule:
+            raise
+        except RuleBroken as error:
+            raise PeerBrokeRule(f"message {code:#x}: {error}") from error
+
+    def _ask(self, peer: int) -> list[Out]:
+        """Ask a peer for the blocks after our head, if it has some and owes none."""
+        state, first = self._peers[peer], self._chain.head.header.number + 1
+        if state.asked or state.head < first:
+            return []
+        state.asked = True
+        count = min(state.head + 1 - first, wire.MAX_BLOCKS_PER_MESSAGE)
+        return [(peer, wire.GET_BLOCKS, wire.encode_range(first, count))]
+
+    def _give(self, peer: int, first: int, count: int) -> list[Out]:
+        found: list[bytes] = []
+        size = 0
+        for stored in self._chain.blocks(first, first + count - 1):
+            encoded = encode_block(stored.block)
+            size += len(encoded)
+            if found and size > wire.MAX_BLOCKS_BYTES:
+                break
+            found.append(encoded)
+        return [(peer, wire.BLOCKS, wire.encode_items(found))]
+
+    def _take(self, peer: int, payload: bytes) -> list[Out]:
+        state = self._peers[peer]
+        if not state.asked:
+            raise PeerBrokeRule("blocks that nobody asked for")
+        state.asked = False
+        taken = 0
+        for encoded in wire.decode_items(payload, wire.MAX_BLOCKS_PER_MESSAGE):
+            block = decode_block(encoded)
+            # Ours may have been decided meanwhile.
+            if block.header.number == self._chain.head.header.number + 1:
+                self._engine.import_block(block)
+                taken += 1
+        return self._ask(peer) if taken else []
+
+    def _on_transactions(self, peer: int, payload: bytes) -> list[Out]:
+        fresh: list[bytes] = []
+        for encoded in wire.decode_items(payload, wire.MAX_TRANSACTIONS_PER_MESSAGE):
+            transaction = decode_transaction(encoded)
+            try:
+                self._heard(self._pool.add(transaction))
+            except TransactionRefused:
+                continue  # another node's pool may differ: no reason to drop a peer
+            fresh.append(encoded)
+        if not fresh:
+            return []
+        told = wire.encode_items(fresh)
+        return [(each, wire.TRANSACTIONS, told) for each in self._peers if each != peer]
+
+    def announce_transaction(self, transaction: Transaction) -> list[Out]:
+        """Tell peers of a transaction that the pool took from a client."""
+        told = wire.encode_items([encode_transaction(transaction)])
+        return [(peer, wire.TRANSACTIONS, told) for peer in self._peers]
+
+    def announce_block(self, stored: StoredBlock) -> list[Out]:
+        """Tell peers of a new head."""
+        told = wire.encode_number(stored.header.number)
+        return [(peer, wire.NEW_HEAD, told) for peer in self._peers]
+
+    def broadcast(self, message: Message) -> list[Out]:
+        """Send a consensus message of this node to all."""
+        code, payload = encode_message(message)
+        return [(peer, code, payload) for peer in self._peers]

@@ -1,0 +1,92 @@
+"""What a header's extra data must be here, and whether its seals are enough.
+
+The validators are those of genesis: this chain has no votes about them, so an extra data with a
+vote is refused.
+"""
+
+from chainkit.formats.ethereum.limits import VANITY_BYTES
+from chainkit.formats.ethereum.qbft import (
+    QbftExtraData,
+    decode_extra_data,
+    encode_extra_data,
+    recover_seals,
+)
+from chainkit.formats.ethereum.types import Block, Header
+from chainkit.primitives.errors import RuleBroken
+from chainkit.primitives.types import Address
+from parachains.account.consensus.validators import quorum_of
+from parachains.account.errors import BlockRefused
+from parachains.account.ledger import Ledger, LedgerBlock
+
+
+def unsealed_extra(validators: tuple[Address, ...], round_: int) -> bytes:
+    """Return the extra data of a block that is proposed in a round."""
+    return encode_extra_data(
+        QbftExtraData(bytes(VANITY_BYTES), validators, vote=None, round=round_, seals=())
+    )
+
+
+def check_extra(header: Header, validators: tuple[Address, ...]) -> QbftExtraData:
+    """Return a header's extra data.
+
+    Raises:
+        BlockRefused: It does not decode, names other validators, or has a vote.
+    """
+    try:
+        extra = decode_extra_data(header.extra_data)
+    except RuleBroken as error:
+        raise BlockRefused("extra data", str(error)) from error
+    if extra.validators != validators:
+        raise BlockRefused("extra data", "other validators than the chain's")
+    if extra.vote is not None:
+        raise BlockRefused("extra data", "a vote, which this chain does not have")
+    return extra
+
+
+def check_seals(header: Header, validators: tuple[Address, ...]) -> None:
+    """Check that two thirds of the validators sealed a header, each once, and nobody else.
+
+    Raises:
+        BlockRefused: They did not.
+    """
+    try:
+        sealers = recover_seals(header)
+    except RuleBroken as error:
+        raise BlockRefused("seals", str(error)) from error
+    if len(set(sealers)) != len(sealers):
+        raise BlockRefused("seals", "a validator sealed twice")
+    if not set(sealers) <= set(validators):
+        raise BlockRefused("seals", "a seal is of no validator")
+    if len(sealers) < quorum_of(len(validators)):
+        raise BlockRefused("seals", f"{len(sealers)} of {len(validators)} validators sealed")
+
+
+def judge_proposed(
+    ledger: Ledger,
+    parent: Header,
+    block: Block,
+    validators: tuple[Address, ...],
+    *,
+    period_s: int,
+    latest_s: int,
+) -> LedgerBlock:
+    """Run a block that may be sealed, and hold it to every rule of this chain.
+
+    Args:
+        ledger: At the parent's state.
+        parent: Of the block.
+        block: Without seals, or with them where ``check_seals`` looks at those.
+        validators: Who seals it, ascending.
+        period_s: Least seconds between two blocks.
+        latest_s: The last second that the timestamp may be.
+
+    Raises:
+        BlockRefused: It breaks one.
+    """
+    header = block.header
+    check_extra(header, validators)
+    if not parent.timestamp + period_s <= header.timestamp <= latest_s:
+        raise BlockRefused("timestamp", f"{header.timestamp} after {parent.timestamp}")
+    if header.beneficiary not in validators:
+        raise BlockRefused("beneficiary", "the coinbase is no validator")
+    return ledger.judge(parent, block)
