@@ -108,9 +108,13 @@ def grow(
 
 
 def rounds(
-    dag: Dag, count: int, *, width: int = 2, salt: int = 0, after_ms: int = SPACING_MS
+    dag: Dag, count: int, *, width: int = 2, salt: int = 0, after_ms: int | None = None
 ) -> list[DagBlock]:
-    """``count`` rounds of ``width`` parallel blocks, each above all tips of the round before."""
+    """``count`` rounds of ``width`` parallel blocks, each above all tips of the round before.
+
+    By default as far apart as the difficulty aims at.
+    """
+    after_ms = width * SPACING_MS if after_ms is None else after_ms
     blocks: list[DagBlock] = []
     for number in range(count):
         tips = dag.tips

@@ -1,16 +1,18 @@
-"""``light-client verify``: what a light client checks of a file, with no network.
+"""``light-client``: what a light client checks of a file, and how deep it should look.
 
-Each installed check is a command of its own.
+Each installed check of files is a command of its own.
 """
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TextIO
 
 import click
 
+from chainkit.primitives.confirmations import confirmations_needed
 from chainkit.primitives.errors import MalformedMessage
 from isthmus.cli.output import Command, Group, Output, json_option
 from isthmus.file_verifiers import (
@@ -19,6 +21,9 @@ from isthmus.file_verifiers import (
     file_verifier_names,
     find_file_verifier,
 )
+
+MAX_NUMBER_CHARACTERS = 40
+MIN_PART = Fraction(1, 10**30)
 
 
 class Verifiers(Group):
@@ -121,3 +126,67 @@ def light_client() -> None:
 )
 def verify() -> None:
     """Check a file as the hub's light client would."""
+
+
+@light_client.command(
+    "finality-table",
+    cls=Command,
+    example="isthmus light-client finality-table\n"
+    "isthmus light-client finality-table --share 0.25 --probability 1e-9",
+)
+@click.option(
+    "--share",
+    "shares",
+    multiple=True,
+    default=("0.1", "0.2", "0.3", "0.4"),
+    show_default=True,
+    help="The attacker's part of all work, below one half; may be given again.",
+)
+@click.option(
+    "--probability",
+    "probabilities",
+    multiple=True,
+    default=("1e-3", "1e-6"),
+    show_default=True,
+    help="How often an attack may succeed; may be given again.",
+)
+@json_option
+def finality_table(shares: Sequence[str], probabilities: Sequence[str], *, as_json: bool) -> None:
+    """Print how deep a block must lie before an attacker's share of the work cannot undo it.
+
+    Rosenfeld's formula, exactly. The depth is what a client of a chain by work takes as its
+    parameter: confirmations of a chain of blocks, blue scores of a DAG.
+    """
+    rows: list[dict[str, object]] = [
+        {
+            "share": share,
+            "probability": probability,
+            "depth": confirmations_needed(_part(share, "share"), _part(probability, "probability")),
+        }
+        for share in shares
+        for probability in probabilities
+    ]
+    Output(as_json).result({"rows": rows}, lambda: _table(rows))
+
+
+def _part(text: str, name: str) -> Fraction:
+    """Return an exact number strictly between 0 and 1.
+
+    Raises:
+        MalformedMessage: It is none, is below 1e-30, or has over 40 characters.
+    """
+    try:
+        value = Fraction(text) if len(text) <= MAX_NUMBER_CHARACTERS else Fraction(0)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(0)
+    if not MIN_PART <= value < 1:
+        raise MalformedMessage(f"{name}: expected a number between 1e-30 and 1, got {text[:40]!r}")
+    return value
+
+
+def _table(rows: Sequence[Mapping[str, object]]) -> str:
+    lines = [f"{'attacker':<12} {'succeeds':<12} {'depth':>6}"]
+    lines += [
+        f"{row['share']!s:<12} {row['probability']!s:<12} {row['depth']!s:>6}" for row in rows
+    ]
+    return "\n".join(lines)

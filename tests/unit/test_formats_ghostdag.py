@@ -16,7 +16,7 @@ from chainkit.formats.ghostdag.hashing import (
 )
 from chainkit.formats.ghostdag.headers import decode_header
 from chainkit.formats.ghostdag.parameters import anticone_bound, validate_parameters
-from chainkit.formats.ghostdag.proof_of_work import bits_of, target_of, work_of
+from chainkit.formats.ghostdag.proof_of_work import bits_of, check_proof_of_work, target_of, work_of
 from chainkit.formats.ghostdag.reachability import PythonReachability, Reachability
 from chainkit.formats.ghostdag.windows import Window, past_median_time
 from chainkit.primitives.errors import MalformedMessage
@@ -180,6 +180,17 @@ def test_a_header_without_work_is_refused(grown):
         header = replace(header, nonce=header.nonce + 1)
     with pytest.raises(errors.TooLittleWork):
         grown.insert(header, NOW_MS)
+
+
+def test_the_easiest_target():
+    """Bits easier than the limit are refused, whatever the hash is."""
+    dag = new_dag()
+    header = replace(unmined(dag, dag.tips), bits=bits_of((1 << 255) - 1))
+    while int.from_bytes(header.hash, "little") > target_of(header.bits):
+        header = replace(header, nonce=header.nonce + 1)
+    with pytest.raises(errors.WrongBits, match="easier than the limit"):
+        check_proof_of_work(header, PARAMETERS.max_target)
+    check_proof_of_work(header, (1 << 255) - 1)
 
 
 def test_difficulty_follows_the_times():
