@@ -1,6 +1,5 @@
 """Blocks to work on: choosing transactions, the coinbase with its commitments, the search."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from chainkit.formats.bitcoin.errors import BitcoinRuleBroken
 from chainkit.formats.bitcoin.header_chain import next_bits
 from chainkit.formats.bitcoin.headers import BlockHeader
 from chainkit.formats.bitcoin.limits import MAX_BLOCK_SIGOPS_COST, MAX_BLOCK_WEIGHT
+from chainkit.formats.bitcoin.nonces import HEAD_BYTES, NONCES, TARGET_BYTES, first_nonce
 from chainkit.formats.bitcoin.proof_of_work import target_of
 from chainkit.formats.bitcoin.script import push
 from chainkit.formats.bitcoin.transactions import (
@@ -112,14 +112,10 @@ def with_coinbase(
 
 def search(block: Block, start: int, count: int) -> Block | None:
     """Return the block with proof of work among ``count`` nonces from ``start``, or None."""
-    raw = block.header.encode()
-    first = hashlib.sha256(raw[:64])
-    tail = raw[64:76]
-    target = target_of(block.header.bits).to_bytes(32, "big")
-    for nonce in range(start, min(start + count, 1 << 32)):
-        inner = first.copy()
-        inner.update(tail + nonce.to_bytes(4, "little"))
-        digest = hashlib.sha256(inner.digest()).digest()
-        if digest[31] <= target[0] and digest[::-1] <= target:
-            return Block(replace(block.header, nonce=nonce), block.transactions)
-    return None
+    start = min(start, NONCES)
+    head = block.header.encode()[:HEAD_BYTES]
+    target = target_of(block.header.bits).to_bytes(TARGET_BYTES, "big")
+    nonce = first_nonce(head, target, start, min(count, NONCES - start))
+    if nonce < 0:
+        return None
+    return Block(replace(block.header, nonce=nonce), block.transactions)
