@@ -52,7 +52,10 @@ class World:
     async def deliver(self, client, *messages):
         tx = await client.sign(messages)
         await client.broadcast(tx)
-        return await client.outcome(tx.tx_hash)
+        return await self.wait_for_outcome(client, tx.tx_hash)
+
+    async def wait_for_outcome(self, client, tx_hash):
+        return await client.outcome(tx_hash)
 
     async def wait_for_time(self, client, time):
         zone = self.zones[client.chain_id]

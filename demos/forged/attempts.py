@@ -105,8 +105,8 @@ def byte_attempts(
     }
     messages = originals(evidence)
     for name, proven in proofs.items():
-        target = _Target(name, messages[name], proven.proof, Kind.PROOF_BYTE)
-        yield from _flips(target, evidence.host_signer, masks, stride)
+        target = Target(name, messages[name], proven.proof, Kind.PROOF_BYTE)
+        yield from flips(target, evidence.host_signer, masks, stride)
     yield from header_byte_attempts(evidence.headers, masks, stride=stride)
 
 
@@ -117,12 +117,12 @@ def header_byte_attempts(
     messages = header_originals(headers)
     for name, header in ((ADJACENT, headers.adjacent), (UPDATE, headers.skipping)):
         inner = encode_client_message(header).value
-        target = _Target(name, messages[name], inner, Kind.HEADER_BYTE)
-        yield from _flips(target, headers.host_signer, masks, stride)
+        target = Target(name, messages[name], inner, Kind.HEADER_BYTE)
+        yield from flips(target, headers.host_signer, masks, stride)
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """A message whose bytes are changed; those of ``inner`` are of ``kind``."""
 
     name: str
@@ -131,7 +131,8 @@ class _Target:
     kind: Kind
 
 
-def _flips(target: _Target, signer: str, masks: tuple[int, ...], stride: int) -> Iterator[Attempt]:
+def flips(target: Target, signer: str, masks: tuple[int, ...], stride: int) -> Iterator[Attempt]:
+    """Yield the message with one byte changed, every ``stride``-th byte up to the signer."""
     value = target.message.value
     assert value.endswith(signer.encode())
     start = value.index(target.inner)

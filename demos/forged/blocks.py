@@ -61,7 +61,7 @@ class Blocks:
         """Send all attempts, and return what blocks made of them."""
         sent = []
         for attempt in attempts:
-            tx = await self._send(self.payer.send(1), attempt.message)
+            tx = await self._send(self.payer.send(1), *attempt.before, attempt.message)
             sent.append((attempt, tx))
         found = []
         for attempt, tx in sent:

@@ -6,7 +6,6 @@ is what the forgeries start from.
 
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
-from typing import Protocol
 
 from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.heights import Height, chain_revision
@@ -17,12 +16,12 @@ from chainkit.primitives.types import (
     ClientId,
     Denom,
     DurationNs,
-    PortId,
     Sequence,
     TimestampNs,
 )
 from demos.forged.codec import transfer
 from demos.forged.values import Absences, Evidence, Headers, Proven
+from demos.forged.world import AMOUNT, LONG_NS, PORT, SHORT_NS, NotDone, World
 from ibc.ics02_client.port import AnyValue
 from ibc.ics03_connection.types import ConnectionState
 from ibc.ics04_channel.types import ChannelState, IdentifiedChannel, Order, Packet
@@ -34,32 +33,12 @@ from parachains.zone.client import ZoneClient
 from relayer import codec
 from relayer.views import InitChannel, InitConnection, ReceivePacket, Side, WantedChannel
 
-PORT = PortId("transfer")
-AMOUNT = 1_000
-LONG_NS = seconds_to_ns(3_600)
 MEDIUM_NS = seconds_to_ns(40)
 """Long enough for a packet to be relayed at once, short enough to wait for its timeout."""
-SHORT_NS = seconds_to_ns(5)
 EXPIRING_NS = seconds_to_ns(30)
 """The trusting period of the client that is to expire."""
 _HEADERS_AFTER = 3
 """The skipping header is so far above the trusted one."""
-
-
-class World(Protocol):
-    """What gathering needs beside the two chains: transactions done, and time passed."""
-
-    async def deliver(self, client: ZoneClient, *messages: AnyValue) -> TxOutcome:
-        """Return what a block made of the messages in one transaction."""
-        ...
-
-    async def wait_for_time(self, client: ZoneClient, time: TimestampNs) -> None:
-        """Return when the chain's newest block is later than ``time``."""
-        ...
-
-    async def wait_for_height(self, client: ZoneClient, height: BlockHeight) -> None:
-        """Return when the chain is at ``height``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +59,6 @@ class End:
     def revision(self) -> int:
         """The chain's revision."""
         return chain_revision(self.client.chain_id)
-
-
-class NotDone(OperationFailed):
-    """A true message was refused: there is nothing to forge."""
-
-    def __init__(self, *, what: str, outcome: TxOutcome) -> None:
-        super().__init__(
-            f"{what} was refused with {outcome.codespace}/{outcome.code}: {outcome.log[:300]}"
-        )
 
 
 async def end_of(client: ZoneClient, denom: Denom, channel_id: ChannelId) -> End:

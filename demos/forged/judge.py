@@ -107,15 +107,19 @@ class Judge:
     def admit(self, originals: dict[str, AnyValue]) -> None:
         """Learn what the true messages lead to; each must be accepted, or nothing is proven."""
         for name, message in originals.items():
-            result, app_hash = self._execute(message)
-            assert result.code == 0, f"the true message {name} is refused: {result.log}"
-            assert app_hash not in {self._untouched, self._only_fee}, f"{name} does nothing"
-            self._true[name] = app_hash
+            self.admit_together(name, message)
+
+    def admit_together(self, name: str, *messages: AnyValue) -> None:
+        """Learn what true messages of one transaction lead to; they must be accepted."""
+        result, app_hash = self._execute(*messages)
+        assert result.code == 0, f"the true message {name} is refused: {result.log}"
+        assert app_hash not in {self._untouched, self._only_fee}, f"{name} does nothing"
+        self._true[name] = app_hash
 
     def judge(self, attempt: Attempt) -> Outcome:
         """Return what comes of a forgery."""
         try:
-            result, app_hash = self._execute(attempt.message)
+            result, app_hash = self._execute(*attempt.before, attempt.message)
         except BaseException as error:
             # Never hostile bytes' doing in a node that is sound: say whose it was.
             error.add_note(f"forgery: {attempt.kind.value}: {attempt.label}")
@@ -127,9 +131,9 @@ class Judge:
         is_paid = app_hash == self._only_fee
         return Outcome(Verdict.REFUSED, name_of(result.codespace, result.code), is_paid)
 
-    def _execute(self, message: AnyValue) -> tuple[TxResult, bytes]:
+    def _execute(self, *messages: AnyValue) -> tuple[TxResult, bytes]:
         request = FinalizeBlockRequest(
-            self._height, self._time, Address(b""), (self._payer.sign(message),)
+            self._height, self._time, Address(b""), (self._payer.sign(*messages),)
         )
         result = self._app.finalize_block(request)
         return result.tx_results[0], result.app_hash

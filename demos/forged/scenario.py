@@ -1,5 +1,6 @@
 """The scenario: gather, judge every forgery on a copied state, then send the classes to blocks."""
 
+import asyncio
 import itertools
 import time
 from collections import Counter
@@ -18,27 +19,43 @@ from demos.forged.attempts import (
     originals,
     shaped_attempts,
 )
+from demos.forged.bitcoin_attempts import (
+    MINED,
+    bitcoin_byte_attempts,
+    bitcoin_originals,
+    bitcoin_shaped_attempts,
+    mined_blocks,
+    mined_original,
+)
+from demos.forged.bitcoin_gathering import BitcoinGathering, HostEnd, UtxoEnd
+from demos.forged.bitcoin_values import BitcoinEvidence
 from demos.forged.blocks import Blocks, Compared, InBlock, compare
 from demos.forged.copies import copy_node
 from demos.forged.gathering import End, Gathering, end_of
 from demos.forged.judge import Judge, Payer
 from demos.forged.report import Report, describe
 from demos.forged.values import Attempt, Evidence, Headers, Kind, Outcome, Verdict
-from demos.network import Network, run_scenario
+from demos.network import Channel, Network, run_scenario
 from ibc.ics02_client.port import AnyValue
 from isthmus.cli.output import Output
 from isthmus.config import ChainSpec, NetSpec, PathEndSpec
 from parachains.sdk.relaying import TxOutcome
+from parachains.utxo.client import UtxoClient
+from parachains.utxo.wallet import Key as CoinKey
 from parachains.zone.accounts import Key
 from parachains.zone.client import ZoneClient
+from relayer.ports import ChainClient
 
-HUB, ZONE, USER = "hub", "zone-a", "alice"
+HUB, ZONE, COINS, USER = "hub", "zone-a", "coins", "alice"
+HELPER = "bob"
+"""Does on the hub what the evidence of the chain with proof of work needs: two gather at once."""
 SPEC = NetSpec(
     chains=(
         ChainSpec(name=HUB, kind="hub", validators=4, denom="uisth"),
         ChainSpec(name=ZONE, validators=3, denom="utoka"),
+        ChainSpec(name=COINS, kind="utxo", denom="sat"),
     ),
-    paths=(PathEndSpec(a=ZONE, b=HUB),),
+    paths=(PathEndSpec(a=ZONE, b=HUB), PathEndSpec(a=COINS, b=HUB)),
 )
 """Three validators on the zone, so that two of three is a commit that is not one."""
 
@@ -94,12 +111,19 @@ class NetworkWorld:
     def __init__(self, network: Network) -> None:
         self._network = network
 
-    async def deliver(self, client: ZoneClient, *messages: AnyValue) -> TxOutcome:
+    async def deliver(self, client: ChainClient, *messages: AnyValue) -> TxOutcome:
         """Return what a block made of the messages in one transaction."""
         return await self._network.deliver(client, *messages)
 
-    async def wait_for_time(self, client: ZoneClient, time: TimestampNs) -> None:
-        """Return when the chain's newest block is later than ``time``."""
+    async def wait_for_outcome(self, client: ChainClient, tx_hash: str) -> TxOutcome:
+        """Return what a block made of a transaction that the chain has."""
+        return await self._network.wait_until(
+            f"waiting for a block of {client.chain_id} to take {tx_hash[:8]}",
+            lambda: client.outcome(tx_hash),
+        )
+
+    async def wait_for_time(self, client: ChainClient, time: TimestampNs) -> None:
+        """Return when the chain's newest provable block is later than ``time``."""
         left = [0]
 
         async def look() -> bool | None:
@@ -110,8 +134,8 @@ class NetworkWorld:
             lambda: f"waiting for a timeout on {client.chain_id}, {left[0]} s left", look
         )
 
-    async def wait_for_height(self, client: ZoneClient, height: BlockHeight) -> None:
-        """Return when the chain is at ``height``."""
+    async def wait_for_height(self, client: ChainClient, height: BlockHeight) -> None:
+        """Return when the chain's newest provable block is at ``height``."""
 
         async def look() -> bool | None:
             return True if (await client.status()).height >= height else None
@@ -138,6 +162,7 @@ class _Scenario:
     async def run(self) -> Report:
         net = self._network
         channel = await net.wait_for_channel(ZONE, HUB)
+        coins_channel = await net.wait_for_channel(COINS, HUB)
         # From here on every transaction on both chains is the scenario's own.
         await net.devnet.stop("relayer")
         self._mark("network")
@@ -148,13 +173,28 @@ class _Scenario:
             await net.client_as(ZoneClient, ZONE, USER), self._denom(ZONE), channel.on_a
         )
         net.say("gathering packets, proofs and headers")
-        evidence = await Gathering(self._world, hub, zone).gather()
+        async with asyncio.TaskGroup() as group:
+            of_coins = group.create_task(self._gather_coins(hub, coins_channel))
+            evidence = await Gathering(self._world, hub, zone).gather()
         on_zone = await Gathering(self._world, zone, hub).headers()
         self._mark("gathering")
-        await self._judge_at_the_hub(evidence)
+        await self._judge_at_the_hub(evidence, of_coins.result())
         await self._judge_at_the_zone(on_zone)
         self._mark("judging")
-        return await self._through_blocks(hub, evidence)
+        return await self._through_blocks(hub, evidence, of_coins.result())
+
+    async def _gather_coins(self, hub: End, channel: Channel) -> BitcoinEvidence:
+        net = self._network
+        helper = await net.client(HUB, HELPER)
+        host = HostEnd(helper, self._denom(HUB), channel.on_b, hub.client.signer)
+        source = UtxoEnd(
+            await net.client_as(UtxoClient, COINS, USER),
+            await net.transport(COINS),
+            CoinKey(bytes.fromhex(net.account(USER).private_key)),
+            self._denom(COINS),
+            channel.on_a,
+        )
+        return await BitcoinGathering(self._world, host, source).gather()
 
     def _denom(self, chain: str) -> Denom:
         return Denom(self._network.chain(chain).denom)
@@ -163,10 +203,18 @@ class _Scenario:
         secret = bytes.fromhex(self._network.account(USER).private_key)
         return Key(secret, self._network.chain(chain).bech32_prefix)
 
-    async def _judge_at_the_hub(self, evidence: Evidence) -> None:
+    async def _judge_at_the_hub(self, evidence: Evidence, of_coins: BitcoinEvidence) -> None:
         judge = await self._judge_on(HUB, self._network.chain(HUB).nodes[-1].name, "copy-1")
-        judge.admit(originals(evidence))
-        forgeries = itertools.chain(shaped_attempts(evidence), byte_attempts(evidence, MASKS))
+        judge.admit(originals(evidence) | bitcoin_originals(of_coins))
+        self._network.say("searching nonces: the forger mines blocks of his own")
+        blocks = mined_blocks(of_coins)
+        judge.admit_together(MINED, *mined_original(of_coins, blocks))
+        forgeries = itertools.chain(
+            shaped_attempts(evidence),
+            byte_attempts(evidence, MASKS),
+            bitcoin_shaped_attempts(of_coins, blocks),
+            bitcoin_byte_attempts(of_coins, MASKS),
+        )
         self._judge_all(judge, forgeries)
 
     async def _judge_at_the_zone(self, headers: Headers) -> None:
@@ -210,7 +258,9 @@ class _Scenario:
             f"{verdicts[Verdict.INERT]} inert, {verdicts[Verdict.ACCEPTED]} accepted"
         )
 
-    async def _through_blocks(self, hub: End, evidence: Evidence) -> Report:
+    async def _through_blocks(
+        self, hub: End, evidence: Evidence, of_coins: BitcoinEvidence
+    ) -> Report:
         net = self._network
         chosen = self._tally.chosen()
         payer = Payer(hub.client.chain_id, self._key(HUB), hub.denom, await hub.client.account())
@@ -225,7 +275,7 @@ class _Scenario:
         in_blocks = await blocks.refuse(chosen)
         net.say("sending the true messages: each must be accepted")
         accepted = {}
-        for name, message in originals(evidence).items():
+        for name, message in (originals(evidence) | bitcoin_originals(of_coins)).items():
             accepted[name] = (await blocks.accept(message)).code == 0
         heights = sorted({each.height for each in in_blocks})
         net.say(f"comparing all stores before and after blocks {heights}")

@@ -44,6 +44,12 @@ class Kind(Enum):
     UPGRADE_FORGED = "an upgrade that the other chain has not committed to"
     AUTHORITY_CLAIMED = "a message that only governance may send"
     MISBEHAVIOUR_FALSE = "a false accusation"
+    WORK_MISSING = "a block header without its work"
+    RETARGET_WRONG = "a block header of another difficulty than is due"
+    BLOCK_HEADER_WRONG = "a block header against the rules of time, version and order"
+    BLOCK_SHALLOW = "a proof under a block that is not final"
+    COMMITMENT_ELSEWHERE = "a state's root in another output than the coinbase's commitment"
+    COINBASE_ELSEWHERE = "a coinbase that is not the block's first transaction"
 
 
 class Verdict(Enum):
@@ -137,12 +143,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A forged message; ``original`` names the true one that it comes from, or is empty."""
+    """A forged message; ``original`` names the true one that it comes from, or is empty.
+
+    ``before`` goes before it in the transaction: what prepares the forgery.
+    """
 
     kind: Kind
     label: str
     message: AnyValue
     original: str = ""
+    before: tuple[AnyValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
