@@ -54,6 +54,7 @@ class GhostdagClient:
         final = validate_anchor(view, client, anchor)
         for block in anchor.blocks:
             states.write_block(store, block)
+        states.mark_beside_root(store, {b.hash: b for b in anchor.blocks}, client.root)
         states.write_client_state(store, client)
         states.write_final(ctx, store, final)
 
@@ -173,8 +174,10 @@ class GhostdagClient:
             raise InvalidSubstitute("the substitute's chain id or rules differ")
         for block in list(states.stored_blocks(store)):
             states.delete_block(store, block.hash)
-        for block in states.stored_blocks(substitute):
+        blocks = sorted(states.stored_blocks(substitute), key=lambda block: block.sort_key)
+        for block in blocks:
             states.write_block(store, block)
+        states.mark_beside_root(store, {block.hash: block for block in blocks}, new.root)
         states.forget_final_below(store, new.latest_height.revision_height + 1)
         final = states.read_consensus_state(substitute, new.latest_height).block_hash
         states.write_final(ctx, store, states.read_block(store, final))

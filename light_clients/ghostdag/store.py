@@ -1,8 +1,9 @@
 """What a client keeps in its own store: states, and the blocks that new ones are judged by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from chainkit.formats.ghostdag.blocks import DagBlock
+from chainkit.formats.ghostdag.dag import future_of
 from chainkit.primitives.heights import Height
 from chainkit.primitives.types import Hash32
 from chainkit.runtime.context import Context
@@ -25,6 +26,9 @@ from light_clients.ghostdag.types import ClientState, ConsensusState
 _HEADER = b"headers/"
 _FINAL = b"finalByScore/"
 """Final blocks above the root, by blue score: the root moves along them."""
+
+_BESIDE = b"besideRoot/"
+"""Blocks that are kept and do not have the root in their past: few, and no new one joins them."""
 
 _UINT64_BYTES = 8
 
@@ -98,6 +102,21 @@ def write_block(store: KVStore, block: DagBlock) -> None:
 def delete_block(store: KVStore, block: Hash32) -> None:
     """Forget a block."""
     store.delete(_HEADER + block)
+
+
+def is_beside_root(store: ReadStore, block: Hash32) -> bool:
+    """Return whether a block that is kept does not have the root in its past."""
+    return store.get(_BESIDE + block) is not None
+
+
+def mark_beside_root(store: KVStore, kept: Mapping[Hash32, DagBlock], root: Hash32) -> None:
+    """Note which of the kept blocks, parents before children, are beside a new root."""
+    for key, _ in list(store.iterate(_BESIDE, prefix_end(_BESIDE))):
+        store.delete(key)
+    future = future_of(kept.values(), root)
+    for block in kept:
+        if block not in future:
+            store.set(_BESIDE + block, b"\x01")
 
 
 def stored_blocks(store: ReadStore) -> Iterator[DagBlock]:

@@ -106,6 +106,7 @@ def prune(store: KVStore, view: StoredDag, client: ClientState) -> ClientState:
     for block in blocks:
         if block not in kept:
             states.delete_block(store, block)
+    states.mark_beside_root(store, kept, root)
     states.forget_final_below(store, blocks[root].order.blue_score)
     return replace(client, root=root)
 

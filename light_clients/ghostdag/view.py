@@ -35,6 +35,10 @@ class StoredDag:
             self._blocks[block] = states.find_block(self._store, block)
         return self._blocks[block]
 
+    def is_above_root(self, block: Hash32) -> bool:
+        """Return whether a block that is kept has the root in its past, or is it."""
+        return not states.is_beside_root(self._store, block)
+
     def is_ancestor(self, ancestor: Hash32, block: Hash32) -> bool:
         """Return whether one block is in the past of another, or is it; both are kept."""
         return self._ancestry.is_ancestor(ancestor, block)

@@ -127,7 +127,7 @@ MUTANTS = (
         "ghostdag: only blocks of the selected chain become final",
         _UPDATE,
         "    for block in reversed(newly):\n",
-        "    newly += [b for b in fresh if b.order.blue_score <= final.order.blue_score]\n"
+        "    newly[:0] = [b for b in fresh if b.order.blue_score <= final.order.blue_score]\n"
         "    for block in reversed(newly):\n",
         f"{_TESTS}::test_a_merged_block_proves_nothing",
     ),

@@ -9,7 +9,16 @@ import time
 import pytest
 
 from benchmarks import __main__ as runner
-from benchmarks import bitcoin, block_sync, light_client, live, proofs, simulator, transfer
+from benchmarks import (
+    bitcoin,
+    block_sync,
+    ghostdag,
+    light_client,
+    live,
+    proofs,
+    simulator,
+    transfer,
+)
 from benchmarks.live import percentile
 from benchmarks.processes import descendants_of, name_of, usage_of
 from benchmarks.report import Row, format_rows
@@ -22,6 +31,7 @@ from benchmarks.soak import BASELINE_SHARE, MAX_GROWTH, Process, Run, memory_tab
         (light_client.measure, {"updates": 2}),
         (proofs.measure, {"keys": 20, "proofs": 4}),
         (bitcoin.measure, {"headers": 20, "blocks": 2, "payments": 3, "proven": 2}),
+        (ghostdag.measure, {"headers": 20, "windows": (4,), "questions": 10}),
         (simulator.measure, {"heights": 3}),
     ],
 )

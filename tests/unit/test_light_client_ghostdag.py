@@ -651,3 +651,34 @@ def test_without_a_client() -> None:
     """An empty store has no height and no status."""
     assert LC.status(ctx_at(), MemoryStore()) is Status.UNKNOWN
     assert LC.latest_height(MemoryStore()) == Height(0, 0)
+
+
+def test_a_block_beside_the_root_carries_no_chain() -> None:
+    """What the root's future merged from beside it is kept, and no new chain may stand on it."""
+    dag = new_dag()
+    grow(dag, dag.genesis, 2)
+    fork = dag.selected_tip.hash
+    side = grow(dag, fork, 1, salt=3)[0]
+    main = grow(dag, fork, 3, salt=4)
+    merging = mine(dag, [main[-1].hash, side.hash])
+    grow(dag, merging.hash, PARAMETERS.reach + DEPTH - 1)
+    final = dag.find(
+        next(
+            b.hash
+            for b in selected_chain(dag, dag.selected_tip.hash)
+            if b.order.blue_score <= dag.selected_tip.order.blue_score - DEPTH
+        )
+    )
+    root = main[-1]
+    client = replace(
+        CLIENT,
+        root=root.hash,
+        tip=dag.selected_tip.hash,
+        latest_height=Height(0, final.order.blue_score),
+    )
+    kept = kept_above(dag, root.hash)
+    store = start(client, kept.values())
+
+    assert side.hash in kept
+    assert states.is_beside_root(store, side.hash)
+    refused(store, mine(dag, [side.hash], salt=8).header, rules.BelowWindow)

@@ -64,6 +64,10 @@ class DagView(Protocol):
         """Return a block, or None where it is not kept."""
         ...
 
+    def is_above_root(self, block: Hash32) -> bool:
+        """Return whether a block that is kept has the root in its past, or is it."""
+        ...
+
     def is_ancestor(self, ancestor: Hash32, block: Hash32) -> bool:
         """Return whether one block is in the past of another, or is it; both are kept."""
         ...

@@ -74,6 +74,10 @@ class Dag:
         """Return a block, or None where it is not kept."""
         return self._blocks.get(block)
 
+    def is_above_root(self, block: Hash32) -> bool:
+        """Return whether a block that is kept has the root in its past, or is it."""
+        return self.is_ancestor(self._root, block)
+
     def is_ancestor(self, ancestor: Hash32, block: Hash32) -> bool:
         """Return whether one block is in the past of another, or is it; both are kept."""
         return self._reachability.is_ancestor(self._numbers[ancestor], self._numbers[block])
@@ -149,6 +153,15 @@ def ordered_merge_set(view: DagView, block: DagBlock) -> tuple[DagBlock, ...]:
     return (*merged[:1], *sorted(merged[1:], key=lambda other: other.sort_key))
 
 
+def future_of(ordered: Iterable[DagBlock], root: Hash32) -> set[Hash32]:
+    """Return the root and the blocks that have it in their past; parents come before children."""
+    future = {root}
+    for block in ordered:
+        if not future.isdisjoint(block.header.parents):
+            future.add(block.hash)
+    return future
+
+
 def kept_above(blocks: Iterable[DagBlock], root: Hash32) -> dict[Hash32, DagBlock]:
     """Return the blocks that must be kept to judge blocks whose selected chain holds ``root``.
 
@@ -156,10 +169,7 @@ def kept_above(blocks: Iterable[DagBlock], root: Hash32) -> dict[Hash32, DagBloc
     first, parents before children.
     """
     ordered = sorted(blocks, key=lambda block: block.sort_key)
-    future = {root}
-    for block in ordered:
-        if not future.isdisjoint(block.header.parents):
-            future.add(block.hash)
+    future = future_of(ordered, root)
     past: set[Hash32] = set()
     keep = set(future)
     for block in reversed(ordered):

@@ -59,7 +59,7 @@ def place(view: DagView, header: Header, p: DagParameters, windows: WindowCache)
     order = order_of(view, parents, p.k, p.merge_set_limit)
     assert order.selected_parent is not None
     selected = known(view, order.selected_parent)
-    if not view.is_ancestor(view.root, selected.hash):
+    if not view.is_above_root(selected.hash):
         raise errors.BelowWindow("the selected chain leaves ours below what is kept")
     if header.blue_score != order.blue_score:
         raise errors.WrongBlueScore(f"{header.blue_score}, not {order.blue_score}")
