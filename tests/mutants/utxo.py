@@ -4,6 +4,7 @@ from tests.mutants.support import Mutant
 
 _RULES = "tests/unit/test_utxo_rules.py"
 _CHAIN_TESTS = "tests/unit/test_utxo_chain.py"
+_REORGANISED = "tests/unit/test_utxo_reorganised.py"
 _MACHINE = "parachains/utxo/state_machine.py"
 _LEDGER = "parachains/utxo/ledger.py"
 _CHAIN = "parachains/utxo/chain.py"
@@ -114,6 +115,27 @@ MUTANTS = (
         "        check_block(block)\n        check_witness_commitment(block)\n",
         "        check_block(block)\n",
         f"{_RULES}::test_a_mutated_block_does_not_condemn_the_true_one",
+    ),
+    Mutant(
+        "utxo: the first of two branches of equal work stays",
+        _CHAIN,
+        "        if wanted.chain_work <= self.tip.chain_work:\n            return ChainChange()\n",
+        "        if wanted.chain_work < self.tip.chain_work:\n            return ChainChange()\n",
+        f"{_REORGANISED}::test_of_two_branches_of_equal_work_the_first_seen_stays",
+    ),
+    Mutant(
+        "utxo: what a branch held returns to the mempool",
+        "parachains/utxo/mempool.py",
+        "        for tx in (*disconnected, *waiting):\n",
+        "        for tx in waiting:\n",
+        f"{_REORGANISED}::test_below_k_the_zone_changes_nothing_and_the_transfer_is_made_once",
+    ),
+    Mutant(
+        "utxo: a stranger does not steer a miner",
+        "parachains/utxo/settings.py",
+        "    operator_methods: bool = False\n",
+        "    operator_methods: bool = True\n",
+        "tests/unit/test_utxo_steering.py::test_nobody_steers_a_node_that_does_not_say_so",
     ),
     Mutant(
         "utxo: undo takes everything back",

@@ -122,7 +122,7 @@ async def test_below_k_the_zone_changes_nothing_and_the_transfer_is_made_once(
     assert failures(network) == []
 
 
-@pytest.mark.parametrize("depth", [K, K + 1, 2 * K])
+@pytest.mark.parametrize("depth", range(K, 2 * K + 1))
 async def test_at_k_the_relayer_shows_the_branch_and_the_client_freezes(network, depth) -> None:
     """
     The block that the zone took as final is gone: its client freezes, and nobody makes a new one.
@@ -160,6 +160,23 @@ async def test_nothing_is_shown_before_the_branch_is_longer(network) -> None:
     headers = decode_headers(AnyValue(shown.type_url, shown.value)).headers
     assert headers[0].previous_block == network.utxo.chain.at(agreed.revision_height).header.hash
     assert headers[-1] == network.utxo.chain.tip.header
+
+
+async def test_of_two_branches_of_equal_work_the_first_seen_stays(network) -> None:
+    """
+    A branch must have more work, not as much: else whoever is last undoes what was first.
+    """
+    utxo = network.utxo
+    rival = Rival(utxo, utxo.chain.tip.height)
+    utxo.block()
+    first = utxo.chain.tip
+    rival.block()
+    for block in rival.blocks:
+        assert not utxo.chain.accept_block(block, block.header.time + 60).connected
+
+    assert utxo.chain.tip == first
+    rival.block()
+    rival.win()
 
 
 async def test_of_two_spends_of_one_escrow_the_mined_one_is_paid(network) -> None:
