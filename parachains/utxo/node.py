@@ -32,6 +32,7 @@ from parachains.utxo.mempool import Mempool
 from parachains.utxo.mining import build_template, search
 from parachains.utxo.parameters import UtxoParameters
 from parachains.utxo.service import Method, Service
+from parachains.utxo.service_blocks import BlockService
 from parachains.utxo.service_forms import INVALID_PARAMETER, RpcError, integer_of
 from parachains.utxo.settings import UtxoSettings
 from parachains.utxo.state_machine import StateMachine
@@ -201,8 +202,14 @@ class UtxoNode:
         steering: Mapping[str, tuple[Method, tuple[str, ...]]] = {
             "setgenerate": (self._setgenerate, ("generate", "until", "share_millionths")),
         }
+        blocks = BlockService(
+            self.chain, self.mempool, self._take_block, _now, self._key.address[:8]
+        )
         return {
-            **(steering if self._settings.operator_methods else {}),
+            **(
+                {**steering, **blocks.operator_methods()} if self._settings.operator_methods else {}
+            ),
+            **blocks.methods(),
             "getmininginfo": (getmininginfo, ()),
             "status": (status, ()),
             "net_info": (net_info, ()),
@@ -238,6 +245,10 @@ class UtxoNode:
         )
         for joined in change.connected[-1:]:
             self._announce(BlockHeight(tip.height), len(joined.block.transactions))
+
+    def _take_block(self, block: Block) -> None:
+        """Take a block as one of our own: peers are told of it."""
+        self._send(self.gossip.submit_block(block))
 
     def _submitted(self, tx: Transaction) -> None:
         self._send(self.gossip.announce_transaction(tx))

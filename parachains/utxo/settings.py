@@ -29,7 +29,7 @@ class UtxoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     funded: tuple[tuple[str, int], ...] = ()
     """Key hash in hex and satoshis: accounts that the first blocks pay."""
     operator_methods: bool = False
-    """Whether whoever reaches the RPC port may steer the node (``setgenerate``)."""
+    """Whether whoever reaches the RPC port may steer the node and mine with it."""
     mqtt_url: str = ""
     """Where the node tells of its blocks; empty for nowhere."""
     light_clients: tuple[str, ...]
