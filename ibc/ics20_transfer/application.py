@@ -119,6 +119,7 @@ class TransferApplication:
             self.transfers.refund(ctx, packet, data)
             result = ("error", decoded.text)
         else:
+            self.transfers.labels.answered(ctx, packet)
             result = ("success", decoded.result.decode(errors="replace"))
         emit_packet_event(ctx, data, (shown,))
         ctx.emit(Event("fungible_token_packet", (result,)))

@@ -31,7 +31,10 @@ class TransferModule(BaseModule):
     def __init__(self, environment: ApplicationEnvironment) -> None:
         self._environment = environment
         self.transfers = Transfers(
-            environment.packets, environment.ledger, environment.account_prefix
+            environment.packets,
+            environment.ledger,
+            environment.account_prefix,
+            environment.labels,
         )
         self.application = TransferApplication(self.transfers)
 

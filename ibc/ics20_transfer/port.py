@@ -1,10 +1,11 @@
-"""The port of a token ledger: what ICS-20 asks of the chain that keeps the balances."""
+"""The ports of ICS-20: the chain's balances, and who follows where tokens came from."""
 
 from typing import Protocol
 
 from chainkit.primitives.amounts import Coin
-from chainkit.primitives.types import Address, Denom
+from chainkit.primitives.types import Address, ChannelId, Denom, PortId, Sequence
 from chainkit.runtime.context import Context
+from ibc.ics04_channel.types import Packet
 
 
 class TokenLedger(Protocol):
@@ -45,3 +46,81 @@ class TokenLedger(Protocol):
     def set_denom_metadata(self, ctx: Context, denom: Denom, base: str, display_path: str) -> None:
         """Note for readers that ``denom`` is the voucher of ``base`` that came by a path."""
         ...
+
+
+class AssetLabels(Protocol):
+    """Hears of each move of tokens over channels, after the balances have changed.
+
+    A ``RuleBroken`` refuses the move. ``came_home`` and ``goes_home`` say that the token
+    unwinds: released from the channel's escrow here, or burned here.
+    """
+
+    def sent(
+        self,
+        ctx: Context,
+        owner: Address,
+        coin: Coin,
+        port_id: PortId,
+        channel_id: ChannelId,
+        sequence: Sequence,
+        *,
+        goes_home: bool,
+    ) -> None:
+        """Tokens left an account for a channel."""
+        ...
+
+    def received(
+        self, ctx: Context, packet: Packet, owner: Address, coin: Coin, *, came_home: bool
+    ) -> None:
+        """A packet gave tokens to an account."""
+        ...
+
+    def undone(
+        self, ctx: Context, packet: Packet, owner: Address, coin: Coin, *, came_home: bool
+    ) -> None:
+        """What :meth:`received` told of was taken back."""
+        ...
+
+    def answered(self, ctx: Context, packet: Packet) -> None:
+        """A packet that was sent was accepted."""
+        ...
+
+    def refunded(self, ctx: Context, packet: Packet, owner: Address, coin: Coin) -> None:
+        """A packet that was sent was refused or timed out; its tokens are back."""
+        ...
+
+
+class NoLabels:
+    """Follows nothing: a chain without integrity levels."""
+
+    def sent(
+        self,
+        ctx: Context,
+        owner: Address,
+        coin: Coin,
+        port_id: PortId,
+        channel_id: ChannelId,
+        sequence: Sequence,
+        *,
+        goes_home: bool,
+    ) -> None:
+        """Let it go."""
+
+    def received(
+        self, ctx: Context, packet: Packet, owner: Address, coin: Coin, *, came_home: bool
+    ) -> None:
+        """Let it in."""
+
+    def undone(
+        self, ctx: Context, packet: Packet, owner: Address, coin: Coin, *, came_home: bool
+    ) -> None:
+        """Nothing was noted."""
+
+    def answered(self, ctx: Context, packet: Packet) -> None:
+        """Nothing was noted."""
+
+    def refunded(self, ctx: Context, packet: Packet, owner: Address, coin: Coin) -> None:
+        """Nothing was noted."""
+
+
+NO_LABELS = NoLabels()

@@ -26,7 +26,7 @@ from ibc.ics20_transfer.packet_data import (
     encode_transfer_data,
     validate_transfer_data,
 )
-from ibc.ics20_transfer.port import TokenLedger
+from ibc.ics20_transfer.port import NO_LABELS, AssetLabels, TokenLedger
 from ibc.ics20_transfer.state import (
     add_to_escrow,
     denom_of_local,
@@ -48,6 +48,7 @@ class Transfers:
     packets: PacketSender
     ledger: TokenLedger
     account_prefix: str
+    labels: AssetLabels = NO_LABELS
 
     def send(self, ctx: Context, message: Transfer) -> Sequence:
         """Take the tokens from the sender, commit to a packet and return its sequence.
@@ -78,7 +79,8 @@ class Transfers:
             message.memo,
         )
         validate_transfer_data(data)
-        if denom.has_prefix(message.source_port, message.source_channel):
+        goes_home = denom.has_prefix(message.source_port, message.source_channel)
+        if goes_home:
             self._burn(ctx, message.sender, coin)
         else:
             escrow = escrow_address(message.source_port, message.source_channel)
@@ -90,6 +92,15 @@ class Transfers:
             message.timeout_height,
             message.timeout_timestamp,
             encode_transfer_data(data),
+        )
+        self.labels.sent(
+            ctx,
+            message.sender,
+            coin,
+            message.source_port,
+            message.source_channel,
+            sequence,
+            goes_home=goes_home,
         )
         _emit(ctx, "ibc_transfer", data)
         return sequence
@@ -114,6 +125,7 @@ class Transfers:
         if came_home:
             escrow = escrow_address(packet.destination_port, packet.destination_channel)
             self._release(ctx, escrow, receiver, coin)
+            self.labels.received(ctx, packet, receiver, coin, came_home=True)
             return coin
         if len(denom.trace) > MAX_DENOM_HOPS:
             raise InvalidDenom(f"{len(denom.trace)} hops")
@@ -121,6 +133,7 @@ class Transfers:
             self.ledger.set_denom_metadata(ctx, coin.denom, denom.base, denom.path())
         _emit_denom(ctx, denom)
         self._mint(ctx, receiver, coin)
+        self.labels.received(ctx, packet, receiver, coin, came_home=False)
         return coin
 
     def undo_receive(self, ctx: Context, packet: Packet, data: TransferData) -> None:
@@ -134,6 +147,7 @@ class Transfers:
             self._escrow(ctx, receiver, escrow, coin)
         else:
             self._burn(ctx, receiver, coin)
+        self.labels.undone(ctx, packet, receiver, coin, came_home=came_home)
 
     def refund(self, ctx: Context, packet: Packet, data: TransferData) -> None:
         """Give the sender back what :meth:`send` took: the exact inverse."""
@@ -147,6 +161,7 @@ class Transfers:
         else:
             escrow = escrow_address(packet.source_port, packet.source_channel)
             self._release(ctx, escrow, sender, coin)
+        self.labels.refunded(ctx, packet, sender, coin)
 
     def _whole_balance_if_asked(self, ctx: Context, sender: Address, coin: Coin) -> Coin:
         """Return the coin, or the whole balance for ibc-go's ``UnboundedSpendLimit``."""

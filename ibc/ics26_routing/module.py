@@ -21,7 +21,7 @@ from ibc.ics04_channel.channels import Channels
 from ibc.ics04_channel.packet_queries import PacketQueries
 from ibc.ics04_channel.packets import Packets
 from ibc.ics04_channel.queries import ChannelQueries
-from ibc.ics20_transfer.port import TokenLedger
+from ibc.ics20_transfer.port import NO_LABELS, AssetLabels, TokenLedger
 from ibc.ics24_host.paths import STORE_NAME
 from ibc.ics26_routing.ante import refuse_redundant_relay
 from ibc.ics26_routing.port import (
@@ -32,6 +32,7 @@ from ibc.ics26_routing.port import (
 )
 from ibc.ics26_routing.router import Router
 from ibc.ics26_routing.routes import channel_routes, client_routes, connection_routes
+from ibc.ics26_routing.sender import CheckedSender
 
 
 class IbcModule(BaseModule):
@@ -96,6 +97,7 @@ def ibc_modules(
     *,
     account_prefix: str,
     middleware: tuple[RouterMiddleware, ...] = (),
+    labels: AssetLabels = NO_LABELS,
 ) -> tuple[Module, ...]:
     """Return the core and the applications, joined; the core is the first.
 
@@ -105,9 +107,11 @@ def ibc_modules(
         applications: Each package's ``APPLICATION``; two must not own one port.
         account_prefix: The bech32 prefix of this chain's addresses.
         middleware: The rules before any application sees a received packet, in order.
+        labels: Who hears of every move of tokens over channels.
     """
     packets = Packets(Channels(Connections(Clients(tuple(light_clients)))))
-    environment = ApplicationEnvironment(packets, ledger, account_prefix)
+    sender = CheckedSender(packets, middleware)
+    environment = ApplicationEnvironment(sender, ledger, account_prefix, labels)
     modules = tuple(factory(environment) for factory in applications)
     owners: dict[PortId, IbcApplication] = {}
     for module in modules:

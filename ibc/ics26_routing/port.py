@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
 
 from chainkit.primitives.heights import Height
@@ -17,7 +18,7 @@ from chainkit.runtime.context import Context
 from chainkit.runtime.module import Module
 from ibc.ics04_channel.acknowledgement import Acknowledgement
 from ibc.ics04_channel.types import ChannelCounterparty, ChannelEnd, Order, Packet
-from ibc.ics20_transfer.port import TokenLedger
+from ibc.ics20_transfer.port import NO_LABELS, AssetLabels, TokenLedger
 
 
 class IbcApplication(Protocol):
@@ -106,11 +107,20 @@ class IbcApplication(Protocol):
         ...
 
 
+class Admission(Enum):
+    """What a rule says of a packet that it does not refuse."""
+
+    DELIVER = auto()
+    HOLD = auto()
+    """The rule keeps the packet: no application sees it and it has no answer yet."""
+
+
 class RouterMiddleware(Protocol):
     """A rule that the router asks before any application sees a received packet.
 
     A refusal leaves the receipt and an error acknowledgement with the refusal's code,
-    nothing else, so that the origin is refunded.
+    nothing else, so that the origin is refunded. The other questions are asked before this
+    chain sends, and before an application reads an answer.
     """
 
     @property
@@ -118,8 +128,23 @@ class RouterMiddleware(Protocol):
         """The rule's name, for events."""
         ...
 
-    def check_receive(self, ctx: Context, channel: ChannelEnd, packet: Packet) -> None:
-        """Raise a ``RuleBroken`` unless the packet may be delivered."""
+    def check_receive(
+        self, ctx: Context, channel: ChannelEnd, packet: Packet, relayer: Address
+    ) -> Admission:
+        """Return what to do with a packet, or raise a ``RuleBroken`` to refuse it.
+
+        Who holds a packet delivers it later by ``Router.deliver_held``.
+        """
+        ...
+
+    def check_send(self, ctx: Context, port_id: PortId, channel_id: ChannelId, data: bytes) -> None:
+        """Raise a ``RuleBroken`` unless a packet may be sent."""
+        ...
+
+    def admit_acknowledgement(
+        self, ctx: Context, channel: ChannelEnd, packet: Packet, acknowledgement: bytes
+    ) -> bytes:
+        """Return what the application may read of an answer; never refuses."""
         ...
 
 
@@ -165,6 +190,8 @@ class ApplicationEnvironment:
     ledger: TokenLedger
     account_prefix: str
     """The bech32 human-readable part of this chain's addresses."""
+    labels: AssetLabels = NO_LABELS
+    """Who hears of every move of tokens over channels."""
 
 
 ApplicationFactory = Callable[[ApplicationEnvironment], ApplicationModule]

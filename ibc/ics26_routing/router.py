@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chainkit.primitives.errors import RuleBroken
-from chainkit.primitives.types import ChannelId, PortId
+from chainkit.primitives.types import Address, ChannelId, PortId
 from chainkit.runtime.context import Context
 from chainkit.runtime.errors import OutOfGas
 from chainkit.runtime.events import Event
@@ -24,8 +24,8 @@ from ibc.ics04_channel.messages import (
     TimeoutPacket,
 )
 from ibc.ics04_channel.packets import Packets
-from ibc.ics04_channel.types import ChannelEnd
-from ibc.ics26_routing.port import IbcApplication, RouterMiddleware
+from ibc.ics04_channel.types import ChannelEnd, Packet
+from ibc.ics26_routing.port import Admission, IbcApplication, RouterMiddleware
 
 CALLBACK_ERROR_PREFIX = "ibccallbackerror-"
 """ibc-go, ``ErrorAttributeKeyPrefix``: before what a refused receive would have reported."""
@@ -123,15 +123,27 @@ class Router:
             return Outcome.NOOP
         mark = ctx.events.mark()
         self.packets.announce_receive(ctx, message.packet, end)
-        acknowledgement, rule = self._deliver(ctx, application, end, message)
-        more = (("refused_by", rule),) if rule else ()
+        acknowledgement, rule = self._deliver(ctx, application, end, message.packet, message.signer)
         if rule:
             first, *rest = ctx.events.cut(mark)
             for event in (first.with_attribute("refused_by", rule), *rest):
                 ctx.emit(event)
-        if acknowledgement is not None:
-            self.packets.write_acknowledgement(ctx, message.packet, acknowledgement, more)
+        self._answer(ctx, message.packet, acknowledgement, rule)
         return Outcome.SUCCESS
+
+    def deliver_held(self, ctx: Context, packet: Packet, relayer: Address) -> None:
+        """Deliver a packet that a rule has kept back; every rule judges it once more.
+
+        Its receipt was taken when it came, so it can be delivered or refused, not twice.
+
+        Raises:
+            ChannelNotFound: The channel is gone.
+        """
+        port_id, channel_id = packet.destination_port, packet.destination_channel
+        end = self.packets.channels.require(ctx, port_id, channel_id)
+        application = self.application(port_id)
+        acknowledgement, rule = self._deliver(ctx, application, end, packet, relayer)
+        self._answer(ctx, packet, acknowledgement, rule)
 
     def acknowledge_packet(self, ctx: Context, message: AcknowledgePacket) -> Outcome:
         """Take an answer; the commitment is gone before the application hears of it."""
@@ -139,8 +151,11 @@ class Router:
         end = self.packets.acknowledge(ctx, message)
         if end is None:
             return Outcome.NOOP
+        answer = message.acknowledgement
+        for rule in self.middleware:
+            answer = rule.admit_acknowledgement(ctx, end, message.packet, answer)
         application.on_acknowledgement_packet(
-            ctx, end.version, message.packet, message.acknowledgement, message.signer
+            ctx, end.version, message.packet, answer, message.signer
         )
         return Outcome.SUCCESS
 
@@ -156,17 +171,28 @@ class Router:
         application.on_timeout_packet(ctx, end.version, message.packet, message.signer)
         return Outcome.SUCCESS
 
+    def _answer(
+        self, ctx: Context, packet: Packet, acknowledgement: Acknowledgement | None, rule: str
+    ) -> None:
+        if acknowledgement is not None:
+            more = (("refused_by", rule),) if rule else ()
+            self.packets.write_acknowledgement(ctx, packet, acknowledgement, more)
+
     def _deliver(
-        self, ctx: Context, application: IbcApplication, end: ChannelEnd, message: RecvPacket
+        self,
+        ctx: Context,
+        application: IbcApplication,
+        end: ChannelEnd,
+        packet: Packet,
+        relayer: Address,
     ) -> tuple[Acknowledgement | None, str]:
-        """Return the answer and, if it was refused, by which rule."""
+        """Return the answer, None while there is none, and by which rule it was refused."""
         with ctx.savepoint() as savepoint:
             try:
                 for rule in self.middleware:
-                    rule.check_receive(ctx, end, message.packet)
-                acknowledgement = application.on_recv_packet(
-                    ctx, end.version, message.packet, message.signer
-                )
+                    if rule.check_receive(ctx, end, packet, relayer) is Admission.HOLD:
+                        return None, ""
+                acknowledgement = application.on_recv_packet(ctx, end.version, packet, relayer)
             except OutOfGas:
                 # The payer's own limit is no answer to the sender.
                 raise
@@ -176,7 +202,7 @@ class Router:
             else:
                 if not isinstance(acknowledgement, ErrorAcknowledgement):
                     return acknowledgement, ""
-                refused_by = f"{message.packet.destination_port}/{acknowledgement.code}"
+                refused_by = f"{packet.destination_port}/{acknowledgement.code}"
             dropped = savepoint.discard()
         for event in dropped:
             ctx.emit(_as_callback_error(event))

@@ -362,27 +362,6 @@ def test_a_whole_balance_can_be_sent():
         path.a.chain.execute(transfer_message(path.a, "alice", "x", "uatom", 2**256))
 
 
-def test_a_middleware_refusal_keeps_the_receipt_and_refunds():
-    """A rule before the application leaves the receipt and the code, nothing else."""
-
-    class Rule:
-        name = "no-300"
-
-        def check_receive(self, ctx, channel, packet):
-            if b'"amount":"300"' in packet.data:
-                raise Unauthorized("not from there")
-
-    path = two_chains((Rule(),))
-    packet = send(path.a, "alice", address(path.b.chain, "bob"), "uatom", 300)
-    acknowledgement, _ = deliver(path, packet)
-    repeated = path.recv(path.b, packet)[0]
-    path.acknowledge(path.a, packet, acknowledgement)
-
-    assert path.a.chain.balance("alice", "uatom") == 1_000
-    assert repeated is Outcome.NOOP
-    deliver(path, send(path.a, "alice", address(path.b.chain, "bob"), "uatom", 299))
-
-
 def test_a_packet_proto_keeps_every_field():
     """Nothing is lost between the dataclass and the protobuf."""
     path = two_chains()
