@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from benchmarks.report import Row
-from chainkit.formats.ghostdag.building import header_above
+from chainkit.formats.ghostdag.building import virtual_above
 from chainkit.formats.ghostdag.dag import Dag
 from chainkit.formats.ghostdag.hashing import ZERO_HASH
 from chainkit.formats.ghostdag.headers import Header, decode_header
@@ -94,11 +94,13 @@ def _grown(parameters: DagParameters, count: int) -> Dag:
     while made < count:
         tips, made = dag.tips, made + WIDTH
         for lane in range(WIDTH):
-            header = header_above(
-                dag, tips, parameters, dag.windows,
-                timestamp_ms=START_MS + made * SPACING_MS, transactions_root=ZERO_HASH,
-                accepted_root=ZERO_HASH, state_root=bytes([lane]) * 32,
-            )  # fmt: skip
+            header = virtual_above(dag, tips, parameters, dag.windows).header(
+                parameters.version,
+                timestamp_ms=START_MS + made * SPACING_MS,
+                transactions_root=ZERO_HASH,
+                accepted_root=ZERO_HASH,
+                state_root=bytes([lane]) * 32,
+            )
             while int.from_bytes(header.hash, "little") > target_of(header.bits):
                 header = replace(header, nonce=header.nonce + 1)
             dag.insert(header, header.timestamp)

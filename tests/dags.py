@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chainkit.formats.ghostdag.blocks import DagBlock
-from chainkit.formats.ghostdag.building import header_above
+from chainkit.formats.ghostdag.building import virtual_above
 from chainkit.formats.ghostdag.dag import Dag
 from chainkit.formats.ghostdag.hashing import ZERO_HASH
 from chainkit.formats.ghostdag.headers import Header
@@ -77,11 +77,9 @@ def unmined(
 ) -> Header:
     """A header above ``parents`` without work; another salt gives another state root."""
     latest = max(dag._blocks[parent].header.timestamp for parent in parents)
-    return header_above(
-        dag,
-        tuple(parents),
-        dag.parameters,
-        dag.windows,
+    virtual = virtual_above(dag, tuple(parents), dag.parameters, dag.windows)
+    return virtual.header(
+        dag.parameters.version,
         timestamp_ms=latest + after_ms,
         transactions_root=ZERO_HASH,
         accepted_root=ZERO_HASH,

@@ -84,7 +84,7 @@ MUTANTS = (
     Mutant(
         "ghostdag: merge depth",
         _RULES,
-        "    _check_merge_depth(view, order, p)\n    pruning",
+        "    check_merge_depth(view, order, p)\n    pruning",
         "    pruning",
         f"{_FORMATS}::test_a_red_block_is_merged_down_to_the_merge_depth",
     ),

@@ -76,7 +76,7 @@ def place(view: DagView, header: Header, p: DagParameters, windows: WindowCache)
     median_time = past_median_time(median, selected.header.timestamp)
     if header.timestamp <= median_time:
         raise errors.TimeTooOld(f"{header.timestamp} ms, past median time {median_time} ms")
-    _check_merge_depth(view, order, p)
+    check_merge_depth(view, order, p)
     pruning_point = pruning_point_of(view, order, p)
     if header.pruning_point != pruning_point:
         raise errors.WrongPruningPoint(f"{header.pruning_point.hex()}, not {pruning_point.hex()}")
@@ -111,8 +111,12 @@ def chain_block_at(view: DagView, start: Hash32, most: int) -> DagBlock:
     return block
 
 
-def _check_merge_depth(view: DagView, order: Order, p: DagParameters) -> None:
-    """Refuse red blocks from below the merge depth, unless a young blue one merged them."""
+def check_merge_depth(view: DagView, order: Order, p: DagParameters) -> None:
+    """Refuse red blocks from below the merge depth, unless a young blue one merged them.
+
+    Raises:
+        MergedTooDeep: One is.
+    """
     if not order.reds:
         return
     assert order.selected_parent is not None

@@ -1,0 +1,16 @@
+"""What a block and a transaction of the DAG chain may hold."""
+
+MAX_TRANSACTION_BYTES = 1_048_576
+"""A client update with many headers is the largest."""
+
+MAX_BODY_BYTES = 2_097_152
+MAX_BLOCK_TRANSACTIONS = 5_000
+MAX_MESSAGES = 64
+MAX_BLOCK_GAS = 100_000_000
+"""Sum of the gas limits of a block's transactions."""
+
+MAX_UNDO_BLOCKS = 512
+"""Blocks of the selected chain that a node can take back."""
+
+GAS_TRANSACTION = 2_000
+"""What every transaction uses before its messages."""
