@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 import click
 
-from isthmus.cli.output import Command, Output, json_option
+from isthmus.cli.output import Command, Output, json_option, say_when_slow
 from isthmus.discovery import DEMO_GROUP
 
 
@@ -20,7 +20,7 @@ class Demo(Protocol):
         ...
 
 
-@click.command(cls=Command, example="isthmus demo\nisthmus demo transfer --json", verifies=True)
+@click.command(cls=Command, example="isthmus demo\nisthmus demo transfer --json")
 @click.argument("name", required=False)
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Keep files here.")
 @json_option
@@ -28,6 +28,7 @@ def demo(name: str | None, home: Path | None, *, as_json: bool) -> None:
     """Run a demo by its name, or list them."""
     output = Output(as_json)
     if name is None:
+        say_when_slow()
         found = {each: cast("Demo", DEMO_GROUP.load(each)).summary for each in DEMO_GROUP.points()}
         output.result(
             {"demos": found},
@@ -35,4 +36,5 @@ def demo(name: str | None, home: Path | None, *, as_json: bool) -> None:
         )
         return
     chosen = cast("Demo", DEMO_GROUP.load(name))
+    say_when_slow()
     sys.exit(0 if chosen.run(home, output) else 1)

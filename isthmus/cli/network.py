@@ -12,7 +12,7 @@ import click
 
 from chainkit.primitives.errors import OperationFailed
 from isthmus.cli.keys import accounts_json, accounts_text
-from isthmus.cli.output import Command, Output, home_option, json_option
+from isthmus.cli.output import Command, Output, home_option, json_option, say_when_slow
 from isthmus.cli.session import Session
 from isthmus.config import BadSpec, NetSpec, read_spec, with_broker
 from isthmus.devnet import Devnet, NetReader, NotReady, child_specs, stop_running
@@ -57,7 +57,6 @@ def prepare_network(home: Path, spec: Path | None, mqtt_url: str = "") -> NetPla
     cls=Command,
     example="isthmus up\nisthmus up --spec net.toml --home /tmp/net --detach\n"
     "isthmus up --mqtt-url mqtt://127.0.0.1:1883",
-    verifies=True,
 )
 @click.option("--spec", type=click.Path(path_type=Path), help="net.toml; the default network else.")
 @home_option
@@ -72,6 +71,7 @@ def up(spec: Path | None, home: Path, mqtt_url: str, *, detach: bool, as_json: b
     """
     output = Output(as_json)
     place = prepare_network(home, spec, mqtt_url)
+    say_when_slow()
     if detach:
         _detach(home, place, output)
     else:

@@ -15,7 +15,7 @@ import structlog
 from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.types import ChainId, TimestampNs, VotingPower
 from isthmus.cli.logs import configure_logs
-from isthmus.cli.output import Command, Group
+from isthmus.cli.output import Command, Group, say_when_slow
 from isthmus.compose import build_node
 from relay_chain.node.config import NodeConfig, write_config
 from relay_chain.node.files import write_durably
@@ -71,7 +71,6 @@ def init(moniker: str, home: Path, chain_id: str, app: str) -> None:
     cls=Command,
     example="isthmusd start --home /tmp/node\n"
     "isthmusd start --home /tmp/node --mqtt-url mqtt://127.0.0.1:1883",
-    verifies=True,
 )
 @_HOME
 @click.option(
@@ -89,6 +88,7 @@ def start(home: Path, log_level: str, mqtt_url: str) -> None:
 
 async def _run(home: Path, mqtt_url: str) -> None:
     node = build_node(home, mqtt_url=mqtt_url)
+    say_when_slow()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

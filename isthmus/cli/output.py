@@ -66,20 +66,27 @@ class Failed(click.ClickException):
             click.echo(json.dumps({"error": self.message}))
 
 
+def say_when_slow() -> None:
+    """Say in one line that signatures will be verified slowly, where they will.
+
+    For commands that verify, after they have checked what they were given, so that a refusal
+    stays one line.
+    """
+    slow = notice()
+    if slow is not None:
+        click.echo(slow, err=True)
+
+
 class Command(click.Command):
     """A command that shows an example, and whose errors are one clear line.
 
     Args:
         example: Lines that a person can type.
-        verifies: Whether it verifies signatures: it says so where that will be slow.
     """
 
-    def __init__(
-        self, *args: object, example: str, verifies: bool = False, **attributes: object
-    ) -> None:
+    def __init__(self, *args: object, example: str, **attributes: object) -> None:
         super().__init__(*args, **attributes)  # type: ignore[arg-type]
         self.example = example
-        self.verifies = verifies
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example below the options."""
@@ -89,9 +96,6 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> object:
         """Run it; an expected error becomes one line."""
         try:
-            slow = notice() if self.verifies else None
-            if slow is not None:
-                click.echo(slow, err=True)
             return super().invoke(ctx)
         except _EXPECTED as error:
             raise self._failed(ctx, str(error)) from error

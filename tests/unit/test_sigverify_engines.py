@@ -13,7 +13,7 @@ from nacl.exceptions import BadSignatureError
 from chainkit.sigverify import _reference as reference
 from chainkit.sigverify import _threads, ed25519, engines
 from chainkit.sigverify.verified import MAX_REMEMBERED_MESSAGE_BYTES, VerifiedSignatures
-from tests.sigverify_cases import COMPILED, TESTED, crafted, good_items, judge
+from tests.sigverify_cases import COMPILED, TESTED, crafted, good_items, judge, or_skipped
 
 CRAFTED = [crafted(random.Random(seed)) for seed in range(64)]
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24)
@@ -133,7 +133,7 @@ class TestBadInput:
         assert judge(name, [_bad(item) for item in items]) == [False] * 6
 
 
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", or_skipped(COMPILED))
 class TestParts:
     def test_what_is_no_triple_of_bytes(self, name):
         """A range outside the batch is an error with a name; nothing is read outside."""
