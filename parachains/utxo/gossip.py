@@ -41,6 +41,8 @@ class PeerState:
 
     in_flight: set[bytes] = field(default_factory=set)
     known: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    best: ChainPoint | None = None
+    """The heaviest header that it told us of, of several the last."""
 
     def note(self, name: bytes) -> bool:
         """Note that the peer knows something; return whether that is new."""
@@ -113,6 +115,7 @@ class Gossip:
             "headers": self._on_headers,
             "block": self._on_block,
             "tx": self._on_transaction,
+            "notfound": self._on_not_found,
             "ping": self._on_ping,
         }.get(command)
         if handler is None:
@@ -158,6 +161,14 @@ class Gossip:
             out.append((peer, "notfound", wire.encode_inventory(missing)))
         return out
 
+    def _on_not_found(self, peer: int, payload: bytes) -> list[Out]:
+        """Ask others for what the peer does not have."""
+        state = self._peers[peer]
+        for _, name in wire.decode_inventory(payload):
+            state.in_flight.discard(name)
+            state.known.pop(name, None)
+        return self._ask_for_blocks()
+
     def _on_getheaders(self, peer: int, payload: bytes) -> list[Out]:
         start = 0
         for name in wire.decode_getheaders(payload):
@@ -175,7 +186,7 @@ class Gossip:
         out: list[Out] = []
         for header in headers:
             try:
-                self._chain.accept_header(header, self._now())
+                point = self._chain.accept_header(header, self._now())
             except UnknownParent:
                 return [(peer, "getheaders", wire.encode_getheaders(self.locator()))]
             except BitcoinRuleBroken as error:
@@ -183,19 +194,35 @@ class Gossip:
                     break
                 raise
             self._peers[peer].note(header.hash)
+            best = self._peers[peer].best
+            if best is None or point.chain_work >= best.chain_work:
+                self._peers[peer].best = point
         if len(headers) == wire.MAX_HEADERS:
             locator = (headers[-1].hash, *self.locator())
             out.append((peer, "getheaders", wire.encode_getheaders(locator[: wire.MAX_LOCATOR])))
         return out + self._ask_for_blocks()
 
-    def _ask_for_blocks(self) -> list[Out]:
-        """Ask peers that know them for the missing blocks of the heaviest chain, oldest first."""
+    def _missing_below(self, tip: ChainPoint) -> deque[bytes]:
+        """Return the blocks from the active chain to ``tip`` that are not here, oldest first."""
         missing: deque[bytes] = deque()
-        point: ChainPoint | None = self._chain.heaviest_header()
+        point: ChainPoint | None = tip
         while point is not None and not self._chain.is_active(point):
             if not self._chain.has_block(point.header.hash):
                 missing.appendleft(point.header.hash)
             point = self._chain.point(point.header.previous_block)
+        return missing
+
+    def _ask_for_blocks(self) -> list[Out]:
+        """Ask peers that know them for the missing blocks of heavier chains, oldest first.
+
+        Not of the heaviest alone: its block may be withheld, and must not hold up another.
+        """
+        told = (state.best for state in self._peers.values() if state.best is not None)
+        heavier = [p for p in told if p.chain_work > self._chain.tip.chain_work]
+        tips = {tip.header.hash: tip for tip in (self._chain.heaviest_header(), *heavier)}
+        missing: dict[bytes, None] = {}
+        for tip in tips.values():
+            missing |= dict.fromkeys(self._missing_below(tip))
         flying = {name for state in self._peers.values() for name in state.in_flight}
         asked: dict[int, list[tuple[int, bytes]]] = {}
         for name in missing:

@@ -158,4 +158,11 @@ MUTANTS = (
         "",
         f"{_CHAIN_TESTS}::test_an_invalid_heavier_branch_changes_nothing",
     ),
+    Mutant(
+        "utxo: a withheld block holds up no other",
+        "parachains/utxo/gossip.py",
+        "        tips = {tip.header.hash: tip for tip in (self._chain.heaviest_header(), *heavier)}",
+        "        tips = {tip.header.hash: tip for tip in (self._chain.heaviest_header(),)}",
+        "tests/unit/test_utxo_gossip.py::test_a_withheld_block_holds_up_no_other",
+    ),
 )

@@ -128,6 +128,22 @@ def test_liars_are_dropped(net) -> None:
     assert node.world.chain.tip.height == 0
 
 
+def test_a_withheld_block_holds_up_no_other(net) -> None:
+    """
+    A header whose block nobody has is as heavy as the next block: that is taken all the same.
+    """
+    first, second, last = net.nodes
+    withheld = last.world.mined(extra=b"withheld").header
+    net.post(0, first.gossip.receive(1, "headers", wire.encode_headers([withheld])))
+    net.run()
+    assert first.tip != withheld.hash
+    net.submit(1, second.world.mined(extra=b"told"))
+
+    assert first.tip == second.tip == last.tip
+    assert first.world.chain.tip.height == 1
+    assert first.gossip._peers[1].in_flight == set()
+
+
 def test_a_mutated_block_does_not_condemn_the_real_one(net) -> None:
     """Bytes that only share a header with a good block leave the good one acceptable."""
     node = net.nodes[0]
