@@ -258,6 +258,9 @@ class Engine:
 
     def _append(self, effect: AppendToWal) -> None:
         assert self._state is not None
+        if self._state.context.parameters != self._parameters:
+            # What a follower wrote would pass for a validator's log after a restart.
+            return
         key = height_key(_ENTRY, self.height) + self._entries.to_bytes(8, "big")
         self._entries += 1
         self._database.write({key: encode_entry(effect.entry)})

@@ -154,6 +154,13 @@ MUTANTS = [
         f"{RESTART}::test_a_log_that_lost_what_was_signed_is_behind_the_key",
     ),
     Mutant(
+        "qbft-a-follower-writes-the-log",
+        "parachains/account/engine.py",
+        "        if self._state.context.parameters != self._parameters:\n            # What",
+        "        if self._state is None:\n            # What",
+        "tests/unit/test_account_log_lost.py::test_a_node_that_lost_its_log_follows_without_signing_or_logging",
+    ),
+    Mutant(
         "qbft-anothers-seal-in-a-commit",
         f"{CONSENSUS}/codec.py",
         "    if recover_seal(digest, seal) != signed.author:\n",
