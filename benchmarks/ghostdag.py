@@ -130,7 +130,7 @@ def _client(parameters: DagParameters, headers: list[Header], window: int) -> Ro
     first = Dag.from_genesis(parameters, headers[0]).selected_tip
     state = ClientState(
         chain_id="dag", parameters=parameters, finality_depth=28,
-        retained_depth=parameters.reach, genesis=first.hash, root=first.hash, tip=first.hash,
+        retained_depth=parameters.reach + 28, genesis=first.hash, root=first.hash, tip=first.hash,
         latest_height=Height(0, 0), frozen=False,
     )  # fmt: skip
     store = MemoryStore()

@@ -31,7 +31,8 @@ class ClientState:
     finality_depth: int
     """Blue scores that a block of the selected chain lies below the tip when it is final: d."""
     retained_depth: int
-    """Blue scores below the final block down to which headers are kept."""
+    """Blue scores below the final block down to which headers are kept: what the rules reach
+    back, and as far as a branch below the final block shall be judged rather than refused."""
     genesis: Hash32
     root: Hash32
     """The lowest block of the selected chain that is kept."""

@@ -10,7 +10,6 @@ from ibc.ics02_client.port import AnyValue
 from light_clients.ghostdag.codec import encode_anchor, encode_client_state, encode_headers
 from light_clients.ghostdag.types import (
     MAX_HEADERS_PER_MESSAGE,
-    PRUNE_STEP,
     Anchor,
     ClientState,
     Headers,
@@ -36,27 +35,27 @@ def new_client(chain: DagChain, finality_depth: int) -> tuple[AnyValue, AnyValue
     """Return client state and anchor of a client that starts now.
 
     From genesis while the chain is young: then it trusts nothing else. Later from the
-    blocks that the newest ones are judged by.
+    blocks that the newest ones are judged by. What is not in our tip's past is left out.
     """
     p = chain.parameters.dag
     final = final_score(chain, finality_depth)
     root = chain.chain_block(max(final - p.reach, 0))
     assert root is not None
-    young = root.hash == chain.dag.genesis
-    blocks = [root] if young else [*kept_above(chain.dag, root.hash).values()]
-    tip = max(blocks, key=lambda block: block.sort_key)
+    own = chain.tip.hash
+    past = (block for block in chain.dag if chain.dag.is_ancestor(block.hash, own))
+    blocks = tuple(kept_above(past, root.hash).values())
     state = ClientState(
         chain_id=chain.parameters.chain_id,
         parameters=p,
         finality_depth=finality_depth,
-        retained_depth=p.reach + PRUNE_STEP,
+        retained_depth=p.reach + 2 * finality_depth,
         genesis=chain.dag.genesis,
         root=root.hash,
-        tip=tip.hash,
-        latest_height=Height(0, 0 if young else final),
+        tip=own,
+        latest_height=Height(0, final),
         frozen=False,
     )
-    return encode_client_state(state), encode_anchor(Anchor(tuple(blocks)))
+    return encode_client_state(state), encode_anchor(Anchor(blocks))
 
 
 def updates(chain: DagChain, tip: Hash32) -> tuple[AnyValue, ...]:

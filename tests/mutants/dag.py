@@ -60,9 +60,10 @@ MUTANTS = (
     Mutant(
         "dag: what builds on a wrong state",
         _CHAIN,
-        "        if placed.order.selected_parent in self._disqualified:",
-        "        if placed.hash in self._disqualified:",
+        "            if self.dag.is_chain_ancestor(block.hash, other.hash)\n",
+        "            if other.hash == block.hash\n",
         f"{_TESTS}::test_what_is_built_on_a_wrong_state_carries_none_either",
+        timeout_s=30,
     ),
     Mutant(
         "dag: red blocks make no coins",

@@ -187,17 +187,24 @@ def test_what_is_built_on_a_wrong_state_carries_none_either() -> None:
     liar = Node(1)
     tell(honest, liar)
     lie = forged(liar, utxo_commitment=b"\x66" * 32)
+    branch = [lie]
     liar.hear(lie)
-    virtual = liar.chain._checked([lie.header.hash])
-    header = virtual.header(
-        1, timestamp_ms=liar.now + 5_000, transactions_root=lie.body.root,
-        accepted_root=lie.header.accepted_id_merkle_root, state_root=bytes(32),
-    )  # fmt: skip
-    above = Block(search(header, 0, 1 << 20), lie.body)
-    honest.hear(lie, above)
+    for _ in range(3):
+        virtual = liar.chain._checked([branch[-1].header.hash])
+        header = virtual.header(
+            1, timestamp_ms=liar.now + 5_000, transactions_root=lie.body.root,
+            accepted_root=lie.header.accepted_id_merkle_root, state_root=bytes(32),
+        )  # fmt: skip
+        branch.append(Block(search(header, 0, 1 << 20), lie.body))
+        liar.hear(branch[-1])
+    honest.mine()
+    honest.mine()
+    tip = honest.chain.tip
+    changes = honest.hear(*branch)
 
-    assert honest.chain.is_disqualified(above.header.hash)
-    assert honest.chain.tip.hash not in {lie.header.hash, above.header.hash}
+    assert [len(change.disqualified) for change in changes if change.disqualified] == [3]
+    assert all(honest.chain.is_disqualified(block.header.hash) for block in branch)
+    assert honest.chain.tip == tip
     late = Node(2)
     tell(honest, late)
     assert late.chain.tip == honest.chain.tip

@@ -30,7 +30,7 @@ CLIENT = ClientState(
     chain_id="dag-1",
     parameters=PARAMETERS,
     finality_depth=DEPTH,
-    retained_depth=PARAMETERS.reach,
+    retained_depth=PARAMETERS.reach + DEPTH,
     genesis=GENESIS.hash,
     root=GENESIS.hash,
     tip=GENESIS.hash,
@@ -265,7 +265,7 @@ def test_a_tie_below_the_checkpoint_goes_to_the_defender(store) -> None:
 def test_old_forks_are_refused(store) -> None:
     """A branch from below what is kept has an unknown parent and leaves no trace."""
     dag = new_dag()
-    main = grow(dag, dag.genesis, 2 * PRUNE_STEP + PARAMETERS.reach + DEPTH)
+    main = grow(dag, dag.genesis, 2 * PRUNE_STEP + PARAMETERS.reach + 2 * DEPTH)
     send(store, main)
     old = mine(dag, [main[10].hash], salt=9)
     refused(store, old.header, rules.UnknownParent)
@@ -280,7 +280,7 @@ def test_headers_are_pruned_and_the_order_stays(store) -> None:
         send(store, list(dag)[-16:])
         kept.append(len(list(store.iterate(b"headers/", b"headers0"))))
 
-    bound = PARAMETERS.reach + PRUNE_STEP + 2 * DEPTH + 16
+    bound = PARAMETERS.reach + PRUNE_STEP + 3 * DEPTH + 16
     assert max(kept) <= bound < len(dag)
     assert tip_of(store) == dag.selected_tip.hash
     client = states.read_client_state(store)
@@ -409,7 +409,7 @@ def test_malformed_updates(store, value) -> None:
     [
         {"finality_depth": 0},
         {"finality_depth": 10_001},
-        {"retained_depth": PARAMETERS.reach - 1},
+        {"retained_depth": PARAMETERS.reach + DEPTH - 1},
         {"retained_depth": 100_001},
         {"chain_id": ""},
         {"frozen": True},
@@ -453,7 +453,6 @@ def test_anchors_that_do_not_fit() -> None:
         (client, [*blocks, blocks[middle]]),
         (client, [*blocks, stranger]),
         (replace(client, root=blocks[40].hash), list(kept_above(dag, blocks[40].hash).values())),
-        (replace(client, root=GENESIS.hash), list(dag)),
     ]
     for state, given in cases:
         with pytest.raises(errors.InvalidConsensus):
@@ -471,6 +470,33 @@ def test_an_anchor_without_work() -> None:
     with pytest.raises(errors.InvalidConsensus, match="above the target"):
         start(replace(client, tip=tip.hash), [*blocks, tip])
     assert dag.selected_tip == lazy
+
+
+def test_an_anchor_from_genesis_is_judged() -> None:
+    """With the blocks after genesis nothing is trusted: a header or record that lies is refused."""
+    dag = new_dag()
+    rounds(dag, 20)
+    mine(dag, dag.tips)
+    tip = dag.selected_tip
+    chain = selected_chain(dag, tip.hash)
+    final = next(b for b in chain if b.order.blue_score <= tip.order.blue_score - DEPTH)
+    client = replace(CLIENT, tip=tip.hash, latest_height=Height(0, final.order.blue_score))
+    blocks = list(dag)
+    store = start(client, blocks)
+    assert LC.latest_height(store) == Height(0, final.order.blue_score)
+    assert send(store, grow(dag, tip.hash, 2)) != []
+
+    lying = replace(blocks[-2], order=replace(blocks[-2].order, blue_anticone_sizes={}))
+    later = replace(blocks[5], chain_time_ms=blocks[5].chain_time_ms + 1)
+    for at, block in ((-2, lying), (5, later)):
+        changed = [*blocks]
+        changed[at] = block
+        with pytest.raises(errors.InvalidConsensus, match="another place"):
+            start(client, changed)
+    forged = work_on(replace(unmined(dag, [tip.hash]), daa_score=1))
+    record = replace(dag.find(tip.hash), hash=forged.hash, header=forged)
+    with pytest.raises(errors.InvalidConsensus, match="refused"):
+        start(replace(client, tip=forged.hash), [*blocks, record])
 
 
 def test_genesis_must_be_the_state_s() -> None:

@@ -228,7 +228,8 @@ Global___HeaderRecord: _TypeAlias = HeaderRecord  # noqa: Y015
 @_typing.final
 class Anchor(_message.Message):
     """What a client is created from, beside its state: the blocks that later ones are judged
-    by, which its maker trusts; the root first, parents before children. Or genesis alone.
+    by; the root first, parents before children. Its maker trusts them, unless the root is
+    genesis: then every rule is checked.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
