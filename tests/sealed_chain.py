@@ -77,12 +77,14 @@ def sealed(unsealed: Header, sealers: tuple[int, ...] = FOUR) -> Header:
 class State:
     """A state with some accounts, and IBC's storage of some values by key."""
 
-    def __init__(self, values: dict[bytes, bytes], *, with_account: bool = True) -> None:
+    def __init__(
+        self, values: dict[bytes, bytes], *, with_account: bool = True, accounts: int = 40
+    ) -> None:
         self.storage = SecureTrie(MemoryNodeStore())
         for path, value in values.items():
             self.storage.put(keccak256(path), encode_storage_word(keccak256(value)))
         self.accounts = SecureTrie(MemoryNodeStore())
-        for number in range(40):
+        for number in range(accounts):
             account = Account(nonce=number, balance=10**18)
             self.accounts.put(address_of(key(number)), encode_account(account))
         if with_account:

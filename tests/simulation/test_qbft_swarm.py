@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -62,11 +63,13 @@ def test_a_block_that_one_node_alone_decided_is_decided_by_all(seed: int) -> Non
     assert result.counters["round change after a commit"]
 
 
-def test_a_calm_network_decides_in_round_0() -> None:
+@pytest.mark.parametrize("is_real", [False, True])
+def test_a_calm_network_decides_in_round_0(is_real: bool) -> None:
     """
     Without faults there is no second round and nothing is refused, with real signatures or not.
     """
-    simulation = Simulation(calm_plan(1)).run(heights=20)
+    plan = replace(calm_plan(1), real_signatures=is_real)
+    simulation = Simulation(plan).run(heights=20)
     counters = simulation.watcher.counters
 
     assert len(simulation.watcher.decisions) >= 20

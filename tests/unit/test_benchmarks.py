@@ -16,6 +16,7 @@ from benchmarks import (
     light_client,
     live,
     proofs,
+    qbft,
     simulator,
     transfer,
 )
@@ -32,6 +33,7 @@ from benchmarks.soak import BASELINE_SHARE, MAX_GROWTH, Process, Run, memory_tab
         (proofs.measure, {"keys": 20, "proofs": 4}),
         (bitcoin.measure, {"headers": 20, "blocks": 2, "payments": 3, "proven": 2}),
         (ghostdag.measure, {"headers": 20, "windows": (4,), "questions": 10}),
+        (qbft.measure, {"heights": 3, "headers": 2, "values": 20, "proven": 4}),
         (simulator.measure, {"heights": 3}),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 
 from chainkit.commitments.errors import CommitmentRefused
 from chainkit.formats.ethereum.errors import MalformedSeal
+from chainkit.formats.ethereum.headers import encode_header
 from chainkit.formats.ethereum.qbft import decode_extra_data, with_extra_data
 from chainkit.formats.ethereum.types import Header
 from chainkit.primitives.errors import MalformedMessage, RuleBroken
@@ -231,6 +232,22 @@ def test_a_malformed_seal_spoils_the_header(store: MemoryStore) -> None:
             )
         )
         refused(store, value, MalformedSeal)
+
+
+def test_every_byte_of_a_header_counts(store: MemoryStore) -> None:
+    """
+    Flip one bit of any byte of the header with its seals: refused, each seal and each field.
+    """
+    good = sealed(header(11), (0, 1, 2))
+    raw = encode_header(good)
+    start = message(good).value.index(raw)
+    for at in range(len(raw)):
+        for bit in (1, 0x80) if at % 8 == 0 else (1,):
+            value = bytearray(message(good).value)
+            value[start + at] ^= bit
+            with pytest.raises(RuleBroken):
+                send(store, AnyValue(codec.HEADER_TYPE_URL, bytes(value)))
+    assert send(store, message(good)) == [11]
 
 
 def test_the_trusting_period_is_a_limit(store: MemoryStore) -> None:
