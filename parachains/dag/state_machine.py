@@ -63,6 +63,8 @@ class Outcome:
     log: str = ""
     gas_used: int = 0
     events: tuple[Event, ...] = ()
+    responses: tuple[bytes, ...] = ()
+    """Of each message, where all ran."""
 
 
 class MergeRun:
@@ -201,11 +203,16 @@ class StateMachine:
         paid = ctx.events.all()
         try:
             with ctx.savepoint():
-                self._run_messages(ctx, tx)
+                responses = self._run_messages(ctx, tx)
         except RuleBroken as error:
             return _refused(tx, block, error, accepted=True, gas_used=gas.consumed, events=paid)
         return Outcome(
-            tx.id, block.hash, accepted=True, gas_used=gas.consumed, events=ctx.events.all()
+            tx.id,
+            block.hash,
+            accepted=True,
+            gas_used=gas.consumed,
+            events=ctx.events.all(),
+            responses=responses,
         )
 
     def _accept(self, ctx: Context, tx: Transaction, miner: Address) -> None:
@@ -226,24 +233,26 @@ class StateMachine:
             account = self.auth.account(ctx, tx.sender) or account
         self.auth.save(ctx, Account(account.address, account.number, account.sequence + 1))
 
-    def _run_messages(self, ctx: Context, tx: Transaction) -> None:
-        """Run the messages in order, all signed by the sender.
+    def _run_messages(self, ctx: Context, tx: Transaction) -> tuple[bytes, ...]:
+        """Run the messages in order, all signed by the sender; return their responses.
 
         Raises:
             WrongSigner: A message wants another signer.
             RuleBroken: A message is refused.
         """
+        responses = []
         for index, packed in enumerate(tx.messages):
             route: MessageRoute[Any] = self._router.route(packed.type_url)
             message = route.decode(packed.value)
             if any(signer != tx.sender for signer in route.signers(message)):
                 raise WrongSigner(f"message {index} is not the sender's")
             mark = ctx.events.mark()
-            route.handle(ctx, message)
+            responses.append(route.handle(ctx, message))
             sender = format_address(self.parameters.address_prefix, tx.sender)
             action = Event("message", (("action", packed.type_url), ("sender", sender)))
             for event in (action, *ctx.events.cut(mark)):
                 ctx.emit(event.with_attribute("msg_index", str(index)))
+        return tuple(responses)
 
 
 def _without_revision(chain_id: ChainId) -> ChainId:
