@@ -15,6 +15,3 @@ MAX_HOLDINGS = 10_000
 
 MAX_UNDO_BLOCKS = 288
 """Blocks that can be disconnected: two days of Bitcoin; a deeper fork stops the node."""
-
-MAX_ORPHAN_BLOCKS = 64
-MAX_KNOWN_HEADERS_AHEAD = 2_016

@@ -43,6 +43,8 @@ HANDSHAKE_TIMEOUT_S = 10
 RECONNECT_S = 1.0
 SEND_QUEUE_MESSAGES = 1_000
 MAX_PEERS = 32
+"""Connections that others open; those that the node opens are its settings'."""
+
 MAX_MESSAGES_PER_SECOND = 2_000
 NONCES_A_STEP = 16_000
 """Nonces tried between two looks at the sockets: two milliseconds, in Python alone twenty."""
@@ -129,6 +131,7 @@ class UtxoNode:
         self._nonce = random.SystemRandom().getrandbits(64)
         self._peers: dict[int, _Peer] = {}
         self._numbers = iter(range(1, 1 << 62))
+        self._inbound = 0
         self._new_tip = asyncio.Event()
         self._work = _Work()
         self._mine_until = ANY_HEIGHT
@@ -330,10 +333,15 @@ class UtxoNode:
     # --- peers --------------------------------------------------------------------------
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._peers) >= MAX_PEERS:
+        # Counted from the first byte: one that never greets takes a place, too.
+        if self._inbound >= MAX_PEERS:
             writer.close()
             return
-        await self._converse(reader, writer)
+        self._inbound += 1
+        try:
+            await self._converse(reader, writer)
+        finally:
+            self._inbound -= 1
 
     async def _keep_dialing(self, address: str) -> None:
         host, _, port = address.rpartition(":")

@@ -165,4 +165,18 @@ MUTANTS = (
         "        tips = {tip.header.hash: tip for tip in (self._chain.heaviest_header(),)}",
         "tests/unit/test_utxo_gossip.py::test_a_withheld_block_holds_up_no_other",
     ),
+    Mutant(
+        "utxo: a peer that floods is dropped",
+        "parachains/utxo/node.py",
+        "            _count(peer)\n",
+        "",
+        "tests/e2e/test_utxo_hostile_peers.py::test_a_peer_that_floods_is_dropped",
+    ),
+    Mutant(
+        "utxo: whoever does not greet takes a place",
+        "parachains/utxo/node.py",
+        "        if self._inbound >= MAX_PEERS:",
+        "        if len(self._peers) >= MAX_PEERS:",
+        "tests/e2e/test_utxo_hostile_peers.py::test_connections_are_bounded_from_the_first_byte",
+    ),
 )
