@@ -33,8 +33,20 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "consensus-proof-of-lock-not-checked",
         "consensus-unlock-by-an-old-proof",
     ),
+    "QBFT quorum": ("qbft-quorum-of-f-plus-1", "qbft-client-header-set-not-counted"),
+    "QBFT justification": (
+        "qbft-justification-ignored",
+        "qbft-one-round-change-justifies",
+        "qbft-prepared-block-dropped-at-round-change",
+    ),
+    "QBFT log and key": ("qbft-wal-after-sign", "qbft-key-signs-two-things"),
+    "QBFT trusted set": (
+        "qbft-client-header-names-its-own-validators",
+        "qbft-client-a-seal-counts-twice",
+        "qbft-client-trusting-period",
+    ),
 }
-"""The defences of issue 2, each with the mutants that take it out."""
+"""The defences that each issue names, each with the mutants that take it out."""
 
 
 def all_mutants() -> list[Mutant]:

@@ -1,14 +1,11 @@
-"""Quorums, turns and votes, as Besu has them."""
+"""Quorums and turns, as Besu has them."""
 
 import pytest
 
-from chainkit.formats.ethereum.qbft import ValidatorVote
-from chainkit.primitives.types import Address, BlockHeight, Round
+from chainkit.primitives.types import Address, Round
 from parachains.account.consensus.validators import (
-    VoteTally,
     proposer_at,
     quorum_of,
-    tally_block,
     weak_quorum_of,
 )
 
@@ -53,58 +50,3 @@ def test_the_turn_goes_around_from_the_parents_maker(
     is followed by whoever would come after it.
     """
     assert proposer_at(SET, parent, Round(round_)) == expected
-
-
-def votes(tally: VoteTally, *cast: tuple[Address, Address, bool], first: int = 1) -> VoteTally:
-    for number, (voter, recipient, add) in enumerate(cast, first):
-        tally = tally_block(tally, BlockHeight(number), voter, ValidatorVote(recipient, add))
-    return tally
-
-
-def test_more_than_half_of_the_set_adds_and_drops() -> None:
-    """
-    Three of four; two are not enough, and one voter counts once.
-    """
-    tally = votes(VoteTally(SET), (A, NEW, True), (B, NEW, True), (A, NEW, True))
-    assert tally.validators == SET
-    tally = votes(tally, (C, NEW, True), first=4)
-    assert tally == VoteTally((A, B, NEW, C, D))
-
-    tally = votes(VoteTally(SET), (A, D, False), (B, D, False), (C, D, False))
-    assert tally.validators == (A, B, C)
-
-
-def test_a_vote_may_be_taken_back_and_lapses_at_an_epoch() -> None:
-    """
-    The last vote of a validator about a recipient counts; an epoch's block clears all and casts none.
-    """
-    tally = votes(VoteTally(SET), (A, NEW, True), (B, NEW, True), (A, NEW, False), (C, NEW, True))
-    assert tally.validators == SET
-    assert tally_block(tally, BlockHeight(100), A, ValidatorVote(NEW, True), 100) == VoteTally(SET)
-
-
-def test_who_leaves_takes_its_votes_along() -> None:
-    """
-    Two votes of members, one of whom is dropped, are one vote.
-    """
-    tally = votes(VoteTally(SET), (D, NEW, True), (A, NEW, True))
-    tally = votes(tally, (A, D, False), (B, D, False), (C, D, False), first=3)
-    tally = votes(tally, (B, NEW, True), first=6)
-    assert tally.validators == (A, B, NEW, C)  # Two of three are more than half.
-    assert tally.votes == {}
-
-
-def test_the_last_validator_stays() -> None:
-    """
-    An empty set could never be changed again.
-    """
-    alone = VoteTally((A,))
-    assert votes(alone, (A, A, False)).validators == (A,)
-
-
-def test_a_block_without_a_vote_changes_nothing() -> None:
-    """
-    Outstanding votes stay as they are.
-    """
-    tally = votes(VoteTally(SET), (A, NEW, True))
-    assert tally_block(tally, BlockHeight(2), B, None) is tally

@@ -71,7 +71,7 @@ class ConsensusState(_message.Message):
     """Of the header without its round and seals."""
     @_builtins.property
     def validators(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """Who sealed the block and, but for what its votes changed, seals the next: 20 bytes each."""
+        """Who sealed the block: 20 bytes each, ascending."""
 
     def __init__(
         self,
