@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from chainkit.primitives.bech32 import encode_bech32
 from chainkit.primitives.types import ChainId, Denom, TimestampNs
 from isthmus.accounts import Account, derive_account
 from isthmus.config import ChainSpec, NetSpec, PathEndSpec
@@ -90,6 +91,15 @@ def free_ports(count: int) -> tuple[int, ...]:
             held.bind((LOOPBACK, 0))
             ports.append(int(held.getsockname()[1]))
         return tuple(ports)
+
+
+def account_text(account: Account, kind: str, prefix: str) -> str:
+    """Return an account's address on a chain of a kind: a key has another one on another kind.
+
+    Raises:
+        NotInstalled: There is no such kind.
+    """
+    return encode_bech32(prefix, find_chain_kind(kind).account_address(account.private_key))
 
 
 def derive_accounts(spec: NetSpec) -> tuple[Account, ...]:
@@ -187,6 +197,7 @@ def chain_plan(
     mqtt_url: str,
 ) -> ChainPlan:
     """Return what a chain's kind is told to write."""
+    kind = find_chain_kind(chain.kind)
     return ChainPlan(
         name=chain.name,
         chain_id=ChainId(chain.id),
@@ -202,7 +213,7 @@ def chain_plan(
             for index in range(chain.validators)
         ),
         funded=tuple(
-            (account.address, each.balance)
+            (kind.account_address(account.private_key), each.balance)
             for account, each in zip(accounts, spec.accounts, strict=True)
             if not each.chains or chain.name in each.chains
         ),
@@ -278,7 +289,10 @@ def _account_place(spec: NetSpec, account: Account) -> AccountPlace:
     return AccountPlace(
         name=account.name,
         private_key=account.private_key.hex(),
-        addresses={chain.name: account.bech32(chain.bech32_prefix) for chain in spec.chains},
+        addresses={
+            chain.name: account_text(account, chain.kind, chain.bech32_prefix)
+            for chain in spec.chains
+        },
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from chainkit.primitives.types import Address
 from ibc.ics02_client.port import AnyValue
 from isthmus.adapters.rpc_client import HttpRpcTransport
 from parachains.sdk.kinds import ChainPlan, NodeCommand, NodeHealth, Ports, WrittenNode
@@ -109,6 +110,10 @@ class ChainKind(Protocol):
             OperationFailed: It does not answer.
             MalformedMessage: It answers in another form.
         """
+        ...
+
+    def account_address(self, private_key: bytes) -> Address:
+        """Return the address that a key of 32 bytes has on chains of this kind."""
         ...
 
     def client(self, access: ChainAccess, transport: HttpRpcTransport) -> ChainClient:

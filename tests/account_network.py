@@ -76,13 +76,13 @@ class Node:
 class Network:
     """Up to four validators, fully connected, messages 5 ms under way."""
 
-    def __init__(self, count=4, light_clients=()):
+    def __init__(self, count=4, light_clients=(), funded=(SAM, ANN)):
         self.now = (GENESIS_TIME + 5) * NS_PER_SECOND
         self.light_clients = light_clients
         self.genesis = Genesis(
             GENESIS_TIME,
             tuple(user.address for user in VALIDATORS),
-            ((SAM.address, 1_000 * ETHER), (ANN.address, 1_000 * ETHER)),
+            tuple((user.address, 1_000 * ETHER) for user in funded),
         )
         self.events, self.order, self.lives = [], itertools.count(), itertools.count()
         self.nodes = [Node(self, number) for number in range(4)]

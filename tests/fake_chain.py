@@ -11,6 +11,7 @@ import msgspec
 
 from chainkit.primitives.heights import Height
 from chainkit.primitives.types import BlockHeight, ChainId, Sequence, TimestampNs
+from chainkit.sigverify.secp256k1 import public_key_of, secp256k1_address
 from ibc.ics02_client.port import AnyValue
 from ibc.ics03_connection.types import ConnectionCounterparty, ConnectionEnd, ConnectionState
 from ibc.ics04_channel.types import (
@@ -153,6 +154,9 @@ class FakeKind:
     async def node_health(self, transport):
         await transport.call("health", {})
         return NodeHealth(7, 1, is_catching_up=False)
+
+    def account_address(self, private_key):
+        return secp256k1_address(public_key_of(private_key))
 
     def client(self, access, transport):
         return _CHAINS[access.chain_id]

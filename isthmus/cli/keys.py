@@ -8,7 +8,7 @@ import click
 from isthmus.accounts import DEVELOPMENT_PHRASE, Account
 from isthmus.cli.output import Command, Group, Output, home_option, json_option
 from isthmus.cli.session import Session
-from isthmus.homes import NetPlace
+from isthmus.homes import NetPlace, account_text
 from isthmus.keyring import KeyEntry, add_key, read_keys
 
 NAME_PATTERN = "letters, digits, '.', '_' or '-'"
@@ -33,7 +33,9 @@ def accounts_json(place: NetPlace) -> list[dict[str, object]]:
 
 
 def _addresses(account: Account, place: NetPlace) -> dict[str, str]:
-    return {chain.name: account.bech32(chain.bech32_prefix) for chain in place.chains}
+    return {
+        chain.name: account_text(account, chain.kind, chain.bech32_prefix) for chain in place.chains
+    }
 
 
 def _first_address(entry: KeyEntry, place: NetPlace) -> str:

@@ -11,7 +11,7 @@ from isthmus.accounts import Account
 from isthmus.adapters.rpc_client import HttpRpcTransport, NodeUnreachable
 from isthmus.devnet import NotRunning
 from isthmus.discovery import find_chain_kind
-from isthmus.homes import ChainPlace, NetPlace, read_network
+from isthmus.homes import ChainPlace, NetPlace, account_text, read_network
 from isthmus.keyring import read_keys
 from isthmus.ports import ChainUser
 from isthmus.processes import running_processes
@@ -86,7 +86,7 @@ class Session:
     def address(self, text: str, chain: ChainPlace) -> str:
         """Return the address of an account by its name; anything else is returned as it is."""
         if text in self._accounts:
-            return self._accounts[text].bech32(chain.bech32_prefix)
+            return account_text(self._accounts[text], chain.kind, chain.bech32_prefix)
         return text
 
     async def user(

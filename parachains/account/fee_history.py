@@ -9,8 +9,8 @@ from parachains.account.fees import effective_tip, next_base_fee
 from parachains.account.limits import MAX_FEE_HISTORY_BLOCKS, MAX_REWARD_PERCENTILES
 from parachains.account.rpc_forms import quantity
 
-DEFAULT_TIP = 1_000_000_000
-"""Where the last blocks paid nothing: 1 gwei."""
+DEFAULT_TIP = 1
+"""Where the last blocks are empty: the least, in wei, that the pool takes."""
 
 TIP_BLOCKS = 20
 """go-ethereum's gas price oracle looks at so many blocks."""

@@ -6,12 +6,17 @@ from chainkit.formats.ethereum.addresses import format_address
 from chainkit.formats.ethereum.signatures import address_of
 from chainkit.primitives.hashing import sha256
 from chainkit.primitives.timestamps import NS_PER_SECOND
-from chainkit.primitives.types import ChainId
+from chainkit.primitives.types import Address, ChainId
 from ibc.ics02_client.port import LightClient
 from ibc.ics26_routing.port import ApplicationFactory
+from parachains.account.client import AccountClient, AccountConfig
 from parachains.account.node import AccountNode, NodeHost
+from parachains.account.rpc_client import RpcTransport
+from parachains.account.rpc_forms import parse_quantity
 from parachains.account.settings import AccountSettings, read_settings, write_settings
-from parachains.sdk.kinds import ChainPlan, NodeCommand, Ports, WrittenNode
+from parachains.account.user import QUERIES, AccountUser
+from parachains.sdk.kinds import ChainPlan, NodeCommand, NodeHealth, Ports, WrittenNode
+from parachains.sdk.users import ChainAccess, QueryForm
 
 LISTEN_HOST = "127.0.0.1"
 LOCAL_BASE_FEE = 7
@@ -31,6 +36,7 @@ class AccountKind:
 
     name = "account"
     summary = "Ethereum blocks sealed by QBFT; native contracts, no virtual machine"
+    queries: tuple[QueryForm, ...] = QUERIES
 
     def write_chain(self, folder: Path, plan: ChainPlan, ports: Ports) -> tuple[WrittenNode, ...]:
         """Write the homes of the chain's validators below ``folder``; return them in order.
@@ -96,6 +102,34 @@ class AccountKind:
     ) -> AccountNode:
         """Return the node of a home."""
         return AccountNode(home, read_settings(home), host, light_clients, applications)
+
+    def account_address(self, private_key: bytes) -> Address:
+        """Return the address of a key: the end of its public key's Keccak-256."""
+        return address_of(private_key)
+
+    async def node_health(self, transport: RpcTransport) -> NodeHealth:
+        """Return what the one node behind ``transport`` says of itself.
+
+        Raises:
+            OperationFailed: It does not answer.
+            RuleBroken: It answers in another form.
+        """
+        height = parse_quantity(await transport.call("eth_blockNumber", {}), "height")
+        peers = parse_quantity(await transport.call("net_peerCount", {}), "peers")
+        syncing = await transport.call("eth_syncing", {})
+        return NodeHealth(height=height, peers=peers, is_catching_up=syncing is not False)
+
+    def client(self, access: ChainAccess, transport: RpcTransport) -> AccountClient:
+        """Return what a relayer needs of the chain."""
+        config = AccountConfig(
+            access.chain_id, access.private_key, access.fee_denom, access.address_prefix
+        )
+        return AccountClient(config, transport)
+
+    def user(self, access: ChainAccess, transport: RpcTransport) -> AccountUser:
+        """Return what people need of the chain."""
+        client = self.client(access, transport)
+        return AccountUser(client, transport, access.address_prefix, access.fee_denom)
 
 
 CHAIN_KIND = AccountKind()

@@ -423,6 +423,8 @@ def _run(methods: Mapping[str, Callable[..., object]], request: object) -> objec
     method = methods.get(name)
     if method is None:
         raise UnknownRpcMethod(f"the method {name[:64]} does not exist/is not available")
+    if isinstance(params, Mapping):
+        return _run_named(method, params)
     given: Sequence[object] = parse_list([] if params is None else params, "params")
     low, high = arity(method)
     if len(given) < low:
@@ -432,10 +434,23 @@ def _run(methods: Mapping[str, Callable[..., object]], request: object) -> objec
     return method(*given)
 
 
+def _run_named(method: Callable[..., object], params: Mapping[str, object]) -> object:
+    """Run a method with parameters by name, as our own clients send them."""
+    needed, names = _names(method)
+    if not set(needed) <= set(params) <= set(names):
+        raise InvalidRpcParams(f"parameters are {', '.join(names) or 'none'}")
+    return method(**params)
+
+
+def _names(method: Callable[..., object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if method is list:
+        return (), ()
+    parameters = inspect.signature(method).parameters.values()
+    needed = (each.name for each in parameters if each.default is inspect.Parameter.empty)
+    return tuple(needed), tuple(each.name for each in parameters)
+
+
 def arity(method: Callable[..., object]) -> tuple[int, int]:
     """Return how many arguments a method needs, and how many it takes."""
-    if method is list:
-        return 0, 0
-    parameters = inspect.signature(method).parameters.values()
-    needed = sum(each.default is inspect.Parameter.empty for each in parameters)
-    return needed, len(parameters)
+    needed, names = _names(method)
+    return len(needed), len(names)

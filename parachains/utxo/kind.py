@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from chainkit.primitives.types import Denom
+from chainkit.primitives.types import Address, Denom
+from chainkit.sigverify.secp256k1 import public_key_of, secp256k1_address
 from ibc.ics02_client.port import LightClient
 from ibc.ics26_routing.port import ApplicationFactory
 from parachains.sdk.kinds import ChainPlan, NodeCommand, NodeHealth, Ports, WrittenNode
@@ -112,6 +113,10 @@ class UtxoKind:
             peers=integer(net.get("n_peers"), what="n_peers"),
             is_catching_up=info.get("catching_up") is not False,
         )
+
+    def account_address(self, private_key: bytes) -> Address:
+        """Return the address of a key: RIPEMD-160 of SHA-256 of its public key."""
+        return secp256k1_address(public_key_of(private_key))
 
     def client(self, access: ChainAccess, transport: RpcTransport) -> UtxoClient:
         """Return what a relayer needs of the chain."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainkit.commitments.database import KeyValueDatabase
+from chainkit.primitives.types import Address
 from chainkit.runtime.application import Application, Settings
+from chainkit.sigverify.secp256k1 import public_key_of, secp256k1_address
 from parachains.sdk.kinds import (
     ChainPlan,
     NodeCommand,
@@ -62,6 +64,10 @@ class TendermintKind:
             peers=integer(peers, what="n_peers"),
             is_catching_up=field(info, "catching_up") is not False,
         )
+
+    def account_address(self, private_key: bytes) -> Address:
+        """Return the address of a key: RIPEMD-160 of SHA-256 of its public key."""
+        return secp256k1_address(public_key_of(private_key))
 
     def client(self, access: ChainAccess, transport: RpcTransport) -> ZoneClient:
         """Return what a relayer needs of the chain."""

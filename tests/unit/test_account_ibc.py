@@ -14,9 +14,10 @@ from ibc.ics24_host import paths
 from ibc.testing.chain import TestChain
 from ibc.testing.path import Endpoint, Path, sent_packets, written_acknowledgements
 from parachains.account.addresses import IBC_ADDRESS, voucher_address
-from parachains.account.contracts.abi import decode_abi
+from parachains.account.contracts.abi import decode_abi, topic_of
 from parachains.account.contracts.erc20 import TRANSFER
-from parachains.account.contracts.ibc import packet_topics
+from parachains.account.contracts.ibc import OTHER_EVENT, packet_topics
+from parachains.account.contracts.machine import LOG_EVENT
 from tests.account_ibc import AccountTestChain, Reverted, events_of, user_named
 from tests.account_worlds import ETHER, NATIVE, total_of
 
@@ -188,6 +189,8 @@ def test_a_refusal_after_the_mint_takes_it_back(joined) -> None:
 
     assert executed.receipt.status == 1
     assert {log.address for log in executed.receipt.logs} == {IBC_ADDRESS}
+    renamed = topic_of(f"ibccallbackerror-{LOG_EVENT}{OTHER_EVENT}")
+    assert renamed not in {log.topics[0] for log in executed.receipt.logs}
     token = voucher_address(voucher_at(joined.a, "stone"))
     assert joined.account.world.account(token).is_empty
 

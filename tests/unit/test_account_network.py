@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from chainkit.formats.ethereum.qbft import decode_extra_data, recover_seals, with_extra_data
+from chainkit.formats.ethereum.qbft import (
+    decode_extra_data,
+    make_seal,
+    recover_seals,
+    seal_hash,
+    with_extra_data,
+)
 from chainkit.formats.ethereum.transactions import transaction_hash
 from parachains.account import wire
 from parachains.account.consensus.validators import proposer_at
@@ -146,13 +152,16 @@ def test_a_block_needs_enough_of_the_right_seals() -> None:
 
 
 def test_a_header_that_names_its_own_validators_is_refused() -> None:
-    """Seals are counted against the chain's validators, not against those of the header."""
+    """Not by its own seals, nor by the chain's validators', who would mislead light clients."""
     _, block = sealed_block()
     extra = decode_extra_data(block.header.extra_data)
-    stranger = replace(extra, validators=(SAM.address,))
+    header = with_extra_data(block.header, replace(extra, validators=(SAM.address,), seals=()))
     late = Network(count=0).nodes[0]
-    with pytest.raises(BlockRefused):
-        late.engine.import_block(replace(block, header=with_extra_data(block.header, stranger)))
+    for sealers in ((SAM,), VALIDATORS):
+        seals = tuple(make_seal(user.key, seal_hash(header)) for user in sealers)
+        wrong = replace(block, header=header)
+        with pytest.raises(BlockRefused):
+            late.engine.import_block(resealed(wrong, lambda _, seals=seals: seals))
 
 
 @pytest.mark.parametrize(
