@@ -16,6 +16,7 @@ PURE = (
     "integrity",
     "htlc/onchain",
     "relay_chain/consensus",
+    "parachains/account/consensus",
     "relay_chain/app",
 )
 PRODUCT = (*PURE, "relay_chain", "parachains", "relayer", "isthmus", "demos")
