@@ -15,8 +15,10 @@ from chainkit.runtime.events import Event, EventLog
 from chainkit.runtime.gas import GasMeter
 from chainkit.runtime.messages import MessageRoute, MessageRouter
 from chainkit.runtime.module import Module
+from chainkit.runtime.signatures import verify_ahead
 from chainkit.runtime.transaction import AnyMessage, Transaction
 from chainkit.runtime.tx_codec import decode_tx, encode_responses
+from chainkit.sigverify import secp256k1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,22 @@ class TransactionRunner:
         self._modules = modules
 
     def run_block(self, ctx: Context, txs: Sequence[bytes]) -> tuple[TxResult, ...]:
-        """Run a block's transactions in order, within the block's gas."""
+        """Run a block's transactions in order, within the block's gas.
+
+        Where they are many their signatures are verified before, on every processor.
+        """
         limit = ctx.consensus_params.block_max_gas
         used = 0
         results = []
-        for tx in txs:
+        decoded = [_decoded(tx) for tx in txs]
+        if secp256k1.splits(len(txs)):
+            good = (tx for tx in decoded if not isinstance(tx, RuleBroken))
+            verify_ahead(ctx, self._rules, good)
+        for tx in decoded:
             if 0 <= limit <= used:
                 results.append(_refusal(OutOfGas("no block gas left to run tx"), 0, 0, ()))
                 continue
-            result = self.run(ctx, ExecutionMode.DELIVER, tx)
+            result = self._run(ctx, ExecutionMode.DELIVER, tx)
             used += result.gas_used
             results.append(result)
         return tuple(results)
@@ -58,10 +67,11 @@ class TransactionRunner:
         Refused by decoding or ante it leaves nothing; refused by a message it leaves its
         fee and sequences. A check runs no message.
         """
-        try:
-            tx = decode_tx(data)
-        except RuleBroken as error:
-            return _refusal(error, 0, 0, ())
+        return self._run(base, mode, _decoded(data))
+
+    def _run(self, base: Context, mode: ExecutionMode, tx: Transaction | RuleBroken) -> TxResult:
+        if isinstance(tx, RuleBroken):
+            return _refusal(tx, 0, 0, ())
         limit = None if mode is ExecutionMode.SIMULATE else tx.fee.gas_limit
         gas = GasMeter(limit)
         ctx = replace(base, mode=mode, gas=gas, events=EventLog())
@@ -118,6 +128,13 @@ class TransactionRunner:
         parts = url.split(".")
         module = parts[1] if url.startswith("/cosmos.") else parts[-3]
         return Event("message", (("action", url), ("sender", sender), ("module", module)))
+
+
+def _decoded(data: bytes) -> Transaction | RuleBroken:
+    try:
+        return decode_tx(data)
+    except RuleBroken as error:
+        return error
 
 
 def _refusal(error: RuleBroken, wanted: int, used: int, events: tuple[Event, ...]) -> TxResult:

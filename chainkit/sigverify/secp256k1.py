@@ -6,7 +6,7 @@ import coincurve
 from coincurve.ecdsa import cdata_to_der, deserialize_compact
 
 from chainkit.primitives.types import Address
-from chainkit.sigverify._threads import run_split, thread_limit
+from chainkit.sigverify._threads import MIN_ITEMS_EACH, run_split, thread_limit
 from chainkit.sigverify.verified import VerifiedSignatures
 
 PUBLIC_KEY_BYTES = 33
@@ -80,6 +80,11 @@ def verify_items(items: tuple[tuple[bytes, bytes, bytes], ...]) -> tuple[bool, .
 
     run_split(judge, len(items), thread_limit())
     return tuple(map(bool, verdicts))
+
+
+def splits(count: int) -> bool:
+    """Return whether ``verify_items`` puts so many on more than one processor."""
+    return thread_limit() > 1 and count >= 2 * MIN_ITEMS_EACH
 
 
 def secp256k1_address(public_key: bytes) -> Address:
