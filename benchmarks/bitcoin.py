@@ -3,10 +3,17 @@
 Headers are mined at one bit of work first; blocks hold payments that spend earlier ones, each
 with a signature. Proofs are a coinbase, its branch, and ICS-23 under it, of one state.
 Processor time.
+
+The peer is Bitcoin Core's own C++ through py-bitcoinkernel, in this process, with its database
+in a temporary folder; it judges the same headers and blocks.
 """
 
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 
 from benchmarks.report import Row
 from chainkit.commitments.database import MemoryDatabase
@@ -48,6 +55,68 @@ def _timed(task: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
+def _by_core(first: Sequence[Block], tasks: Sequence[Sequence[Block]]) -> list[float | None]:
+    """Return the seconds that Core takes for each of the tasks, after the first blocks.
+
+    None where py-bitcoinkernel is not installed, which has wheels for some Pythons only.
+    """
+    if find_spec("pbk") is None:
+        return [None] * len(tasks)
+    with tempfile.TemporaryDirectory() as folder:
+        return _fed_to_core(folder, first, tasks)
+
+
+def _fed_to_core(
+    folder: str, first: Sequence[Block], tasks: Sequence[Sequence[Block]]
+) -> list[float | None]:
+    import pbk  # noqa: PLC0415 - an oracle that may be absent
+
+    pbk.disable_log_category(pbk.LogCategory.ALL)
+    manager = pbk.load_chainman(folder, pbk.ChainType.REGTEST)
+
+    def feed(blocks: Sequence[pbk.Block]) -> None:
+        for block in blocks:
+            assert manager.process_block(block)
+
+    feed([pbk.Block(block.encoded) for block in first])
+    decoded = [[pbk.Block(block.encoded) for block in blocks] for blocks in tasks]
+    found: list[float | None] = [_timed(partial(feed, blocks)) for blocks in decoded]
+    assert manager.get_active_chain().height == len(first) + sum(map(len, tasks))
+    return found
+
+
+def _headers_by_core(headers: Sequence[bytes]) -> float | None:
+    """Return the seconds that Core takes for headers that follow its genesis, or None."""
+    if find_spec("pbk") is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return _headers_fed_to_core(folder, headers)
+
+
+def _headers_fed_to_core(folder: str, headers: Sequence[bytes]) -> float:
+    import pbk  # noqa: PLC0415 - an oracle that may be absent
+
+    pbk.disable_log_category(pbk.LogCategory.ALL)
+    manager = pbk.load_chainman(folder, pbk.ChainType.REGTEST)
+
+    def check() -> None:
+        for raw in headers:
+            manager.process_block_header(pbk.BlockHeader(raw))
+
+    seconds = _timed(check)
+    assert manager.best_entry.height == len(headers)
+    return seconds
+
+
+def _beside(note: str, own_s: float, core_s: float | None, count: int) -> str:
+    """Return the note with Core's figure and the ratio of ours to it."""
+    if core_s is None:
+        return note
+    name = f"Core by py-bitcoinkernel {version('py-bitcoinkernel')}"
+    told = f"{name} {count / core_s:,.0f}; ours {core_s / own_s:.3f} of it"
+    return f"{note}; {told}" if note else told
+
+
 def _headers(count: int) -> Row:
     """Decode, hash and check consecutive headers."""
     start = UtxoWorld().chain.tip
@@ -63,7 +132,9 @@ def _headers(count: int) -> Row:
             header = decode_header(data[at : at + HEADER_BYTES])
             point = extend(point, header, REGTEST_RULES, now=0xFFFFFFFF)
 
-    return Row("headers checked", count / _timed(check), "headers/s", f"{count} headers")
+    seconds = _timed(check)
+    note = _beside(f"{count} headers", seconds, _headers_by_core(raw), count)
+    return Row("headers checked", count / seconds, "headers/s", note)
 
 
 def _mined(parent: ChainPoint) -> BlockHeader:
@@ -84,7 +155,7 @@ def _copy(world: UtxoWorld) -> UtxoWorld:
 def _blocks(count: int, payments: int) -> list[Row]:
     """Connect the same blocks to a copy of the chain that has not seen them."""
     world = UtxoWorld()
-    world.warm_up(MATURITY)
+    first = [world.mine().block for _ in range(MATURITY)]
     fresh = _copy(world)
     alice = key(7)
     source = world.pay(world.miner, [TxOutput(1_000_000, alice.script)] * payments)
@@ -102,13 +173,25 @@ def _blocks(count: int, payments: int) -> list[Row]:
         for block in blocks:
             assert fresh.chain.accept_block(block, world.now).connected
 
-    seconds = _timed(lambda: connect(full[1:]))
+    full_s = _timed(lambda: connect(full[1:]))
+    empty_s = _timed(lambda: connect(empty))
+    core = _by_core([*first, full[0]], (full[1:], empty))
     note = f"{payments} signed payments a block"
+    paid = count * payments
     return [
-        Row("blocks validated, full", count / seconds, "blocks/s", note),
-        Row("payments validated", count * payments / seconds, "transactions/s", note),
-        Row("blocks validated, empty", count / _timed(lambda: connect(empty)), "blocks/s"),
-    ]
+        Row(
+            "blocks validated, full", count / full_s, "blocks/s",
+            _beside(note, full_s, core[0], count),
+        ),
+        Row(
+            "payments validated", paid / full_s, "transactions/s",
+            _beside(note, full_s, core[0], paid),
+        ),
+        Row(
+            "blocks validated, empty", count / empty_s, "blocks/s",
+            _beside("", empty_s, core[1], count),
+        ),
+    ]  # fmt: skip
 
 
 def _onward(coin: Spendable, owner: object) -> Transaction:
