@@ -12,6 +12,8 @@ from benchmarks import __main__ as runner
 from benchmarks import (
     bitcoin,
     block_sync,
+    dag,
+    ethereum,
     ghostdag,
     light_client,
     live,
@@ -32,8 +34,10 @@ from benchmarks.soak import BASELINE_SHARE, MAX_GROWTH, Process, Run, memory_tab
         (light_client.measure, {"updates": 2}),
         (proofs.measure, {"keys": 20, "proofs": 4}),
         (bitcoin.measure, {"headers": 20, "blocks": 2, "payments": 3, "proven": 2}),
+        (dag.measure, {"blocks": 4, "payments": 2}),
         (ghostdag.measure, {"headers": 20, "windows": (4,), "questions": 10}),
         (qbft.measure, {"heights": 3, "headers": 2, "values": 20, "proven": 4}),
+        (ethereum.measure, {"keys": 300, "headers": 2, "transactions": 2, "proofs": 3}),
         (simulator.measure, {"heights": 3}),
     ],
 )
