@@ -372,9 +372,11 @@ def test_under_hashed_keys_lengths_are_checked():
     short = _secure(lambda p: (_branch(p[0], NEXT), (compact(p[1:-1], is_leaf=True), LONG)))
     long = _secure(lambda p: (_branch(p[0], NEXT), (compact(p[1:] + p, is_leaf=True), LONG)))
     beyond = _secure(lambda p: ((compact(p, is_leaf=False), NEXT), _branch(1, b"\x02" * 32)))
+    past = _secure(lambda p: ((compact(p + p[:2], is_leaf=False), b"\x02" * 32),))
 
     for error, (root, proof) in (
         (BranchHasValue, value),
+        (PathTooLong, past),
         (PathTooLong, short),
         (PathTooLong, long),
         (PathTooLong, beyond),

@@ -30,6 +30,7 @@ REFUSED = [
     ("83646f", RlpTruncated),
     ("c88363617483646f", RlpTruncated),
     ("c283", RlpTruncated),
+    ("c5c283616263", RlpTruncated),
     ("b9", RlpTruncated),
     ("bfffffffffffffffff00", RlpTruncated),
     ("f9ffff", RlpTruncated),
