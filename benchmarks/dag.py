@@ -78,7 +78,7 @@ def _blocks(blocks: int, payments: int, interval_ms: int) -> list[Row]:
     note = f"k {dag.k}, {payments} payments a block, {merged} of {len(made) + 1} merge two"
     return [
         Row(
-            f"payments executed, {rate} blocks a second",
+            f"payments accepted, {rate} blocks a second",
             len(accepted) / seconds,
             "transactions/s",
             note,
