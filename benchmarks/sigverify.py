@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from nacl.bindings import crypto_sign_open
 
 from benchmarks.report import Row, describe_machine, format_rows
-from chainkit.formats.tendermint.sign_bytes import commit_vote_sign_bytes
+from chainkit.formats.tendermint.sign_bytes import commit_sign_bytes, commit_vote_sign_bytes
 from chainkit.formats.tendermint.types import (
     BlockId,
     BlockIdFlag,
@@ -31,7 +31,7 @@ from chainkit.formats.tendermint.types import (
 from chainkit.formats.tendermint.validator_set import new_validator, new_validator_set
 from chainkit.formats.tendermint.verify_commit import verify_commit
 from chainkit.primitives.types import BlockHeight, ChainId, Round, TimestampNs, VotingPower
-from chainkit.sigverify import _threads, ed25519, engines
+from chainkit.sigverify import _threads, ed25519, engines, secp256k1
 
 SIZES = (1, 4, 8, 16, 64, 128, 1024)
 MESSAGE_BYTES = 120
@@ -39,6 +39,8 @@ VALIDATORS = 175
 ROUNDS = 7
 MIN_PART_S = 0.004
 PEER_SIGNATURES = 32
+BAD_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
+ACCOUNT_SIGNATURES = 400
 
 Task = Callable[[], object]
 
@@ -134,48 +136,72 @@ def measure_batches() -> list[Row]:
     return rows
 
 
-def measure_bad() -> list[Row]:
-    """Return what naming the bad ones of 128 costs, against a good batch."""
-    items = items_of(128)
-    name = engines.available()[0]
-    tasks = {"0": _verification(name, items, None)}
+def _one_by_one(name: str, items: tuple[engines.Item, ...]) -> Task:
     engine = engines.load(name)
     assert engine is not None
-    for bad in (1, 13, 64, 128):
-        spoiled = tuple(
-            (key, message + b"!", signature) if index * bad // 128 != (index - 1) * bad // 128
-            else (key, message, signature)
-            for index, (key, message, signature) in enumerate(items)
-        )  # fmt: skip
+    verdict = bytearray(1)
 
-        def run(part: tuple[engines.Item, ...] = spoiled) -> None:
-            engine.verify_range(part, 0, len(part), bytearray(len(part)), None)
+    def run() -> None:
+        for item in items:
+            engine.verify_range((item,), 0, 1, verdict, None)
 
-        tasks[str(bad)] = run
-    tasks |= _peers(items)
+    return run
+
+
+def _with_bad(items: tuple[engines.Item, ...], bad: int) -> tuple[engines.Item, ...]:
+    """Return the items with so many bad ones among them, as far apart as can be."""
+    count = len(items)
+    return tuple(
+        (key, message + b"!", signature)
+        if index * bad // count != (index - 1) * bad // count
+        else (key, message, signature)
+        for index, (key, message, signature) in enumerate(items)
+    )
+
+
+def measure_bad() -> list[Row]:
+    """Return what naming the bad ones of 128 costs, against good batches and one by one."""
+    items = items_of(128)
+    names = [name for name in engines.available() if name != "python"]
+    tasks = _peers(items)
+    for name in names:
+        engine = engines.load(name)
+        assert engine is not None
+        tasks[f"{name} one by one"] = _one_by_one(name, items)
+        for bad in (0, *BAD_COUNTS):
+
+            def run(
+                engine: engines.Engine = engine,
+                part: tuple[engines.Item, ...] = _with_bad(items, bad),
+            ) -> None:
+                engine.verify_range(part, 0, len(part), bytearray(len(part)), None)
+
+            tasks[f"{name} {bad}"] = run
     best = interleaved(tasks, time.thread_time)
     return [
         Row(
             f"{name} 128 with {bad} bad",
-            best[bad] / 128 * 1e6,
+            best[f"{name} {bad}"] / 128 * 1e6,
             "us/signature",
-            f"{best[bad] / best['0']:.2f} x a good batch, "
-            f"{best['PyNaCl'] / best[bad]:.1f} x PyNaCl one by one",
+            f"{best[f'{name} {bad}'] / best[f'{name} 0']:.2f} x a good batch, "
+            f"{best[f'{name} {bad}'] / best[f'{name} one by one']:.2f} x its own one by one, "
+            f"{best[f'{name} {bad}'] / best['PyNaCl']:.2f} x PyNaCl's",
         )
-        for bad in ("1", "13", "64", "128")
+        for name in names
+        for bad in BAD_COUNTS
     ]
 
 
-def measure_threads() -> list[Row]:
-    """Return what a second thread gives at n = 1024."""
-    items = items_of(1024)
+def _in_threads(task: Callable[[], tuple[bool, ...]], forget: Task) -> dict[str, float]:
+    """Return the least wall-clock time of the task in one and in two threads."""
     before = os.environ.get(_threads.THREADS_VARIABLE)
     tasks: dict[str, Task] = {}
     for threads in ("1", "2"):
 
         def run(threads: str = threads) -> None:
             os.environ[_threads.THREADS_VARIABLE] = threads
-            assert all(ed25519.verify_items(items))
+            forget()
+            assert all(task())
 
         tasks[threads] = run
     best = interleaved(tasks, time.perf_counter)
@@ -183,6 +209,13 @@ def measure_threads() -> list[Row]:
         del os.environ[_threads.THREADS_VARIABLE]
     else:
         os.environ[_threads.THREADS_VARIABLE] = before
+    return best
+
+
+def measure_threads() -> list[Row]:
+    """Return what a second thread gives at n = 1024."""
+    items = items_of(1024)
+    best = _in_threads(lambda: ed25519.verify_items(items), lambda: None)
     ratio = best["1"] / best["2"]
     return [
         Row("2 threads n=1024 warm", best["2"] / 1024 * 1e6, "us/signature", f"{ratio:.2f} x one")
@@ -224,41 +257,104 @@ def _commit() -> tuple[ValidatorSet, Commit]:
 
 
 def measure_commit() -> list[Row]:
-    """Return a commit of 175 from objects to verdict, sign-bytes included, warm keys."""
+    """Return a commit of 175 from objects to verdict, sign-bytes included, warm keys.
+
+    Beside it PyNaCl one by one with the same sign-bytes, the engine's share, and the same commit
+    when its votes were verified before.
+    """
     validators, commit = _commit()
     chain_id = ChainId("bench-1")
+    engine, keys = engines.engine(), ed25519.expanded_keys()
+    verdicts = bytearray(VALIDATORS)
+    indices = list(range(VALIDATORS))
+    items = tuple(
+        (validator.public_key, message, place.signature)
+        for validator, message, place in zip(
+            validators.validators,
+            commit_sign_bytes(chain_id, commit, indices),
+            commit.signatures,
+            strict=True,
+        )
+    )
+
+    def known() -> None:
+        verify_commit(chain_id, validators, commit.block_id, commit.height, commit)
 
     def ours() -> None:
         ed25519.VERIFIED.clear()
-        verify_commit(chain_id, validators, commit.block_id, commit.height, commit)
+        known()
+
+    def alone() -> None:
+        engine.verify_range(items, 0, VALIDATORS, verdicts, keys)
 
     def nacl() -> None:
-        for index, (validator, place) in enumerate(
-            zip(validators.validators, commit.signatures, strict=True)
+        messages = commit_sign_bytes(chain_id, commit, indices)
+        for validator, place, message in zip(
+            validators.validators, commit.signatures, messages, strict=True
         ):
-            message = commit_vote_sign_bytes(chain_id, commit, index)
             crypto_sign_open(place.signature + message, validator.public_key)
 
     before = os.environ.get(_threads.THREADS_VARIABLE)
     os.environ[_threads.THREADS_VARIABLE] = "1"
-    best = interleaved({"ours": ours, "PyNaCl": nacl}, time.thread_time)
+    best = interleaved({"ours": ours, "engine": alone, "PyNaCl": nacl}, time.thread_time)
+    ours()
+    best |= interleaved({"known": known}, time.thread_time)
     if before is None:
         del os.environ[_threads.THREADS_VARIABLE]
     else:
         os.environ[_threads.THREADS_VARIABLE] = before
+    around = best["ours"] - best["engine"]
     return [
         Row(
-            f"commit of {VALIDATORS}, {engines.engine().NAME}",
+            f"commit of {VALIDATORS}, {engine.NAME}",
             best["ours"] * 1e3,
             "ms",
-            f"{best['PyNaCl'] / best['ours']:.1f} x PyNaCl one by one",
+            f"{best['PyNaCl'] / best['ours']:.1f} x PyNaCl one by one "
+            f"({best['PyNaCl'] * 1e3:.2f} ms)",
+        ),
+        Row(
+            f"commit of {VALIDATORS}, the engine's share",
+            best["engine"] * 1e3,
+            "ms",
+            f"{around * 1e6:.0f} us are spent around it",
+        ),
+        Row(
+            f"commit of {VALIDATORS}, votes seen before",
+            best["known"] * 1e3,
+            "ms",
+            f"{best['PyNaCl'] / best['known']:.0f} x PyNaCl one by one",
+        ),
+    ]
+
+
+def measure_accounts() -> list[Row]:
+    """Return what threads give for the account signatures of a block (secp256k1)."""
+    items = []
+    for index in range(ACCOUNT_SIGNATURES):
+        seed = hashlib.sha256(b"account %d" % index).digest()
+        digest = hashlib.sha256(seed).digest()
+        items.append((secp256k1.public_key_of(seed), digest, secp256k1.sign(seed, digest)))
+    best = _in_threads(lambda: secp256k1.verify_items(tuple(items)), secp256k1.VERIFIED.clear)
+    ratio = best["1"] / best["2"]
+    return [
+        Row(
+            f"{ACCOUNT_SIGNATURES} secp256k1 in 2 threads",
+            best["2"] / ACCOUNT_SIGNATURES * 1e6,
+            "us/signature",
+            f"{ratio:.2f} x one thread",
         )
     ]
 
 
 def measure() -> list[Row]:
     """Return all rows."""
-    return [*measure_batches(), *measure_bad(), *measure_commit(), *measure_threads()]
+    return [
+        *measure_batches(),
+        *measure_bad(),
+        *measure_commit(),
+        *measure_threads(),
+        *measure_accounts(),
+    ]
 
 
 def main() -> None:

@@ -238,6 +238,12 @@ class TestThreads:
 
         assert batch.verify() == tuple(k % 71 != 0 for k in range(300))
 
+    def test_a_batch_of_many_chunks(self):
+        """10,000 entries in chunks and threads: each bad one is named at its place."""
+        good = good_items()
+        items = tuple(_bad(good[0]) if k % 1_009 == 0 else good[k % 24] for k in range(10_000))
+        assert ed25519.verify_items(items) == tuple(k % 1_009 != 0 for k in range(10_000))
+
     def test_what_a_part_raises_is_raised(self):
         """After every part has ended, so that nobody writes into a dropped buffer."""
         ended = []
