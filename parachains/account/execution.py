@@ -38,7 +38,7 @@ class ChainRules:
     """What is the same in every block of a chain."""
 
     chain_id: ChainId
-    """IBC's name of the chain."""
+    """The name that IBC's modules run under: its heights have revision 0."""
     evm_chain_id: int
     """EIP-155's number of the chain."""
     contracts: Contracts

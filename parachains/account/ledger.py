@@ -16,6 +16,7 @@ from chainkit.formats.ethereum.types import (
     Header,
     Transaction,
 )
+from chainkit.primitives.heights import chain_revision
 from chainkit.primitives.types import Address, ChainId, Denom
 from chainkit.runtime.gas import GasMeter
 from chainkit.runtime.messages import MessageRouter, QueryRouter
@@ -59,7 +60,7 @@ class ChainIdentity:
     """Which chain it is."""
 
     chain_id: ChainId
-    """IBC's name of it; it ends without a revision number."""
+    """IBC's name of it; a number at its end is no revision."""
     evm_chain_id: int
     native: Denom
     address_prefix: str
@@ -112,7 +113,9 @@ class Ledger:
             HASH_LOCK_ADDRESS: HASH_LOCK,
         }
         self.rules = ChainRules(
-            identity.chain_id, identity.evm_chain_id, contracts_of(deployed, ERC20)
+            without_revision(identity.chain_id),
+            identity.evm_chain_id,
+            contracts_of(deployed, ERC20),
         )
         self.state = StateDatabase(database, keep_states=keep_states, store_accounts=accounts)
 
@@ -238,6 +241,14 @@ class Ledger:
         for name, expected, value in _differences(found.block.header, header):
             raise BlockRefused(name, f"have {_shown(value)}, want {_shown(expected)}")
         return replace(found, block=block)
+
+
+def without_revision(chain_id: ChainId) -> ChainId:
+    """Return the name that IBC's modules run under, which gives this chain's heights revision 0.
+
+    Light clients know a block by its number alone, whatever number the chain's name ends with.
+    """
+    return ChainId(f"{chain_id}-0") if chain_revision(chain_id) else chain_id
 
 
 def check_header(parent: Header, header: Header) -> None:

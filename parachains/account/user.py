@@ -117,7 +117,7 @@ class AccountUser:
     async def _vouchers(self) -> Sequence[Denom]:
         """Return the vouchers that ever came to the chain."""
         answer = await self.client.rpc.query(
-            "/ibc.applications.transfer.v1.QueryV2/Denoms",
+            "/ibc.applications.transfer.v1.Query/Denoms",
             transfer_query.QueryDenomsRequest(),
             transfer_query.QueryDenomsResponse,
         )

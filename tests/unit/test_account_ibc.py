@@ -1,13 +1,19 @@
 """IBC on the account chain: coins and vouchers over a path, events as logs, what is provable."""
 
+from dataclasses import replace
+
 import pytest
 
+from chainkit.commitments.database import MemoryDatabase
 from chainkit.formats.ethereum.accounts import verify_account_proof, verify_storage_proof
+from chainkit.primitives.heights import Height
 from chainkit.primitives.keccak import keccak256
-from chainkit.primitives.types import Address, Denom
+from chainkit.primitives.types import Address, ChainId, Denom
+from chainkit.runtime.gas import GasMeter
 from chainkit.wire.proto.ibc.applications.transfer.v1.tx_pb2 import MsgTransfer
 from ibc.forward.module import APPLICATION
 from ibc.ics04_channel.messages import Outcome
+from ibc.ics04_channel.packets import self_height
 from ibc.ics20_transfer.denoms import TracedDenom
 from ibc.ics20_transfer.state import escrow_address
 from ibc.ics24_host import paths
@@ -18,8 +24,10 @@ from parachains.account.contracts.abi import decode_abi, topic_of
 from parachains.account.contracts.erc20 import TRANSFER
 from parachains.account.contracts.ibc import OTHER_EVENT, packet_topics
 from parachains.account.contracts.machine import LOG_EVENT
+from parachains.account.execution import BlockEnvironment, context_of
+from parachains.account.ledger import Ledger
 from tests.account_ibc import AccountTestChain, Reverted, events_of, user_named
-from tests.account_worlds import ETHER, NATIVE, total_of
+from tests.account_worlds import ETHER, IDENTITY, NATIVE, total_of
 
 TRANSFER_PORT, VERSION = "transfer", "ics20-1"
 SECOND = 10**9
@@ -261,6 +269,17 @@ def test_coins_are_conserved_over_a_path(joined) -> None:
 
     assert total + burnt == 3_000 * ETHER
     assert total_of(account) + now_burnt == 3_000 * ETHER
+
+
+def test_heights_have_revision_0() -> None:
+    """Whatever the chain's name ends with: clients elsewhere know its blocks by number alone."""
+    for name in ("account", "account-1", "account-77"):
+        identity = replace(IDENTITY, chain_id=ChainId(name))
+        ledger = Ledger(MemoryDatabase(), identity, light_clients=(), applications=())
+        block = BlockEnvironment(5, 1_700_000_000, IBC_ADDRESS, 30_000_000, 7)
+        ctx = context_of(ledger.rules, block, ledger.state.overlay(), GasMeter())
+
+        assert self_height(ctx) == Height(0, 5)
 
 
 def test_only_known_denominations_move(joined) -> None:

@@ -7,9 +7,11 @@ from ibc.ics04_channel.types import ChannelState
 from ibc.ics20_transfer.denoms import TracedDenom
 from ibc.ics20_transfer.state import escrow_address
 from parachains.account.addresses import voucher_address
+from parachains.account.user import AccountUser
 from parachains.account.world import World
+from parachains.sdk.users import PacketKey, PacketStep
 from tests.account_relayed import Joined
-from tests.account_worlds import ETHER, NATIVE, SAM
+from tests.account_worlds import ETHER, NATIVE, PREFIX, SAM
 
 CHANNEL = ChannelId("channel-0")
 ESCROW = escrow_address(PortId("transfer"), CHANNEL)
@@ -52,6 +54,15 @@ async def test_coins_go_over_and_come_home(joined) -> None:
         voucher_address(voucher), "balanceOf(address)", (SAM.address,), ("uint256",)
     )
     assert held == 700
+    user = AccountUser(client, account, PREFIX, NATIVE)
+    told = await user.ask("balances", {"address": account.text(SAM)})
+    assert {each["denom"]: int(each["amount"]) for each in told["balances"]} == {
+        NATIVE: account.balance(SAM),
+        voucher: 700,
+    }
+    key = PacketKey(PortId("transfer"), CHANNEL, 1)
+    (sent,) = await user.packet_events(PacketStep.SENT, key, ("transfer", CHANNEL))
+    assert await user.packets_sent_by(sent.tx_hash) == (key,)
     assert joined.failures() == []
     assert len({node.chain.ledger.state.root for node in account.network.nodes}) == 1
 
