@@ -14,7 +14,17 @@ from types import ModuleType
 import benchmarks
 from benchmarks.report import Machine, Row, describe_machine, format_rows
 
-PACKAGES = ("protobuf", "pynacl", "cryptography", "coincurve", "aiohttp", "msgspec")
+PACKAGES = (
+    "protobuf",
+    "pynacl",
+    "cryptography",
+    "coincurve",
+    "aiohttp",
+    "msgspec",
+    "rlp",
+    "trie",
+    "eth-account",
+)
 """What is measured with us: their versions are named."""
 
 
@@ -45,7 +55,8 @@ def document(machine: Machine, sections: Sequence[tuple[str, Sequence[Row]]]) ->
         "Written by `make bench`. Every figure is of one run on the machine below; rates of pure",
         "code are per second of processor time, those of networks per second of the clock.",
         "Beside Isthmus there is no other Python implementation of IAVL, ICS-23, Tendermint or",
-        "IBC to install; where a peer does the same work (ed25519), its figure is of the same run.",
+        "IBC to install; where a peer does the same work (ed25519, RLP, tries), its figure is of",
+        "the same run.",
         "",
         f"Commit `{machine.commit}`. {machine.processor}, {machine.cores} cores,",
         f"{machine.memory_gib} GiB, {machine.system}, {machine.python}.",
