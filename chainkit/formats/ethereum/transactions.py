@@ -99,14 +99,19 @@ def _v(transaction: Transaction) -> int:
     return _PROTECTED_V + 2 * transaction.chain_id + transaction.y_parity
 
 
-def encode_transaction(transaction: Transaction) -> bytes:
-    """Return what is sent and hashed: the type byte, if typed, and the RLP of all fields."""
-    signature = (
+def _signed_fields(transaction: Transaction) -> tuple[RlpItem, ...]:
+    """Return all fields."""
+    return (
+        *_fields(transaction),
         encode_uint(_v(transaction)),
         encode_uint(transaction.r),
         encode_uint(transaction.s),
     )
-    return _envelope(transaction) + encode((*_fields(transaction), *signature))
+
+
+def encode_transaction(transaction: Transaction) -> bytes:
+    """Return what is sent and hashed: the type byte, if typed, and the RLP of all fields."""
+    return _envelope(transaction) + encode(_signed_fields(transaction))
 
 
 def decode_transaction(data: bytes) -> Transaction:
@@ -223,8 +228,9 @@ def _read_access_list(item: RlpItem) -> tuple[AccessEntry, ...]:
 
 def transaction_item(transaction: Transaction) -> RlpItem:
     """Return what stands for it in a block's RLP: a list if legacy, else a string."""
-    encoded = encode_transaction(transaction)
-    return encoded if transaction_type(transaction) else _decode_rlp(encoded)
+    if isinstance(transaction, LegacyTransaction):
+        return _signed_fields(transaction)
+    return encode_transaction(transaction)
 
 
 def transaction_of_item(item: RlpItem) -> Transaction:
