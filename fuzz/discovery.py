@@ -14,7 +14,16 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("chainkit", "ibc", "light_clients", "relay_chain", "parachains", "relayer", "isthmus")
+PACKAGES = (
+    "chainkit",
+    "ibc",
+    "light_clients",
+    "integrity",
+    "relay_chain",
+    "parachains",
+    "relayer",
+    "isthmus",
+)
 _NAME = re.compile(r"^(decode|parse)_\w+$|^[a-z]\w*_from_json$")
 
 FIXED: dict[str, object] = {

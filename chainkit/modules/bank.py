@@ -4,7 +4,7 @@ Invariant: the supply of a denomination is the sum of its balances. Only :meth:`
 and :meth:`BankModule.burn` change it, and both move the balance with it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from chainkit.modules.auth import AuthModule
 from chainkit.modules.bank_codec import (
@@ -33,6 +33,10 @@ METADATA_PREFIX = b"\x01"
 BALANCE_PREFIX = b"\x02"
 
 
+MoveWatcher = Callable[[Context, Address, Address, Coin], None]
+"""Hears of a move from an account to another after it was made; may refuse it."""
+
+
 def balance_key(address: Address, denom: str = "") -> bytes:
     """Return the key of a balance; without ``denom`` the prefix of an account's balances."""
     return BALANCE_PREFIX + bytes([len(address)]) + address + denom.encode()
@@ -49,6 +53,11 @@ class BankModule(BaseModule):
         self._auth = auth
         self._prefix = auth.address_prefix
         self._modules = {module_address(name): name for name in module_accounts}
+        self._watchers: tuple[MoveWatcher, ...] = ()
+
+    def watch(self, watcher: MoveWatcher) -> None:
+        """Let somebody hear of every move between accounts; part of the composition."""
+        self._watchers = (*self._watchers, watcher)
 
     def module_address(self, module: str) -> Address:
         """Return the account of a module."""
@@ -112,6 +121,9 @@ class BankModule(BaseModule):
             self._auth.ensure(ctx, receiver, module_name=self._modules.get(receiver, ""))
             self._emit(ctx, "transfer", recipient=target, sender=source, amount=amount)
             self._emit(ctx, "message", sender=source)
+            for watcher in self._watchers:
+                for coin in coins:
+                    watcher(ctx, sender, receiver, coin)
 
     def mint(self, ctx: Context, module: str, coin: Coin) -> None:
         """Make tokens in the account of ``module``.

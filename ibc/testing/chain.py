@@ -15,7 +15,7 @@ from chainkit.runtime.messages import MessageRouter, QueryRouter
 from chainkit.runtime.store import MemoryStore, Overlay
 from chainkit.wire.codec import decode_known, encode, type_url
 from ibc.addresses import format_address
-from ibc.ics20_transfer.port import TokenLedger
+from ibc.ics20_transfer.port import NO_LABELS, AssetLabels, TokenLedger
 from ibc.ics24_host.paths import STORE_NAME
 from ibc.ics26_routing.module import IbcModule, ibc_modules
 from ibc.ics26_routing.port import ApplicationFactory, RouterMiddleware
@@ -40,6 +40,7 @@ class TestChain:
         applications: Sequence[ApplicationFactory],
         middleware: tuple[RouterMiddleware, ...] = (),
         ledger: TokenLedger | None = None,
+        labels: AssetLabels = NO_LABELS,
     ) -> None:
         self.chain_id = ChainId(chain_id)
         self.ledger = ledger or TestLedger()
@@ -49,6 +50,7 @@ class TestChain:
             applications,
             account_prefix=PREFIX,
             middleware=middleware,
+            labels=labels,
         )
         core = modules[0]
         assert isinstance(core, IbcModule)

@@ -6,6 +6,7 @@ from chainkit.primitives.heights import ZERO_HEIGHT, Height
 from chainkit.primitives.types import TimestampNs
 from chainkit.runtime.context import Context
 from chainkit.runtime.store import KVStore, ReadStore
+from ibc.ics02_client.assurance import Assurance, Finality, Verification
 from ibc.ics02_client.port import AnyValue, LightClient, Status
 from light_clients.bitcoin import proofs, update
 from light_clients.bitcoin import store as states
@@ -26,6 +27,7 @@ class BitcoinClient:
     """``isthmus-bitcoin``; stateless, as the port asks."""
 
     client_type: str = CLIENT_TYPE
+    assurance: Assurance = Assurance(Verification.HEADERS, Finality.ONE_IN_THOUSAND)
     client_state_type_url: str = CLIENT_STATE_TYPE_URL
     consensus_state_type_url: str = ANCHOR_TYPE_URL
     """A client is created from an anchor; what it stores are plain consensus states."""

@@ -6,6 +6,7 @@ from chainkit.primitives.heights import ZERO_HEIGHT, Height
 from chainkit.primitives.types import DurationNs, TimestampNs
 from chainkit.runtime.context import Context
 from chainkit.runtime.store import KVStore, ReadStore
+from ibc.ics02_client.assurance import Assurance, Finality, Verification
 from ibc.ics02_client.delays import find_processed_height, find_processed_time, host_height
 from ibc.ics02_client.port import AnyValue, Status
 from light_clients.qbft import proofs, update
@@ -37,6 +38,7 @@ class QbftClient:
     """``isthmus-qbft``; stateless, as the port asks."""
 
     client_type: str = CLIENT_TYPE
+    assurance: Assurance = Assurance(Verification.FULL_HEADER, Finality.BFT)
     client_state_type_url: str = CLIENT_STATE_TYPE_URL
     consensus_state_type_url: str = CONSENSUS_STATE_TYPE_URL
     client_message_type_urls: tuple[str, ...] = (HEADER_TYPE_URL, MISBEHAVIOUR_TYPE_URL)

@@ -5,6 +5,7 @@ from chainkit.primitives.heights import ZERO_HEIGHT, Height
 from chainkit.primitives.types import TimestampNs
 from chainkit.runtime.context import Context
 from chainkit.runtime.store import KVStore, ReadStore
+from ibc.ics02_client.assurance import Assurance, Finality, Verification
 from ibc.ics02_client.delays import host_height
 from ibc.ics02_client.port import AnyValue, Status
 from light_clients.tendermint import misbehaviour, proofs, update, upgrade
@@ -27,6 +28,7 @@ class TendermintClient:
     """``07-tendermint``; stateless, as the port asks."""
 
     client_type: str = CLIENT_TYPE
+    assurance: Assurance = Assurance(Verification.FULL_HEADER, Finality.ACCOUNTABLE)
     client_state_type_url: str = CLIENT_STATE_TYPE_URL
     consensus_state_type_url: str = CONSENSUS_STATE_TYPE_URL
     client_message_type_urls: tuple[str, ...] = (HEADER_TYPE_URL, MISBEHAVIOUR_TYPE_URL)

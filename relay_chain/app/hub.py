@@ -10,9 +10,17 @@ from chainkit.runtime.application import Application, Settings
 from chainkit.runtime.fees import parse_gas_prices
 from chainkit.runtime.messages import MessageRouter
 from chainkit.runtime.services import ServiceInfo
+from ibc.ics02_client.clients import Clients
 from ibc.ics02_client.port import LightClient
-from ibc.ics26_routing.module import ibc_modules
+from ibc.ics03_connection.connections import Connections
+from ibc.ics04_channel.channels import Channels
+from ibc.ics26_routing.module import IbcModule, ibc_modules
 from ibc.ics26_routing.port import ApplicationFactory, RouterMiddleware
+from integrity.contents import READERS
+from integrity.guard import IntegrityGuard
+from integrity.lot_keeper import LotKeeper
+from integrity.module import IntegrityModule
+from integrity.monitor import Monitor
 from relay_chain.app.governance import GovernanceModule
 from relay_chain.app.slashing import SlashingModule
 from relay_chain.app.staking import BONDED_POOL, NOT_BONDED_POOL, StakingModule
@@ -41,9 +49,22 @@ def hub_application(
     bank = BankModule(auth, module_accounts=MODULE_ACCOUNTS)
     staking = StakingModule(bank, address_prefix)
     slashing = SlashingModule(staking, address_prefix)
-    joined = ibc_modules(
-        bank, light_clients, applications, account_prefix=address_prefix, middleware=middleware
+    clients = Clients(tuple(light_clients))
+    guard = IntegrityGuard(Channels(Connections(clients)), READERS)
+    keeper = LotKeeper(guard, bank)
+    bank.watch(keeper.moved)
+    core, *apps = ibc_modules(
+        bank,
+        light_clients,
+        applications,
+        account_prefix=address_prefix,
+        middleware=(guard, *middleware),
+        labels=keeper,
     )
+    assert isinstance(core, IbcModule)
+    gov = bank.module_address("gov")
+    integrity = IntegrityModule(Monitor(clients), core.router, address_prefix, gov)
+    joined = (core, *apps, integrity)
     rules = AnteRules(auth, bank, address_prefix, parse_gas_prices(minimum_gas_prices))
     info = ServiceInfo("isthmus-hub", version, minimum_gas_prices)
     others = (auth, bank, slashing, *joined)

@@ -7,6 +7,13 @@ _LEVELS = "integrity/levels.py"
 _ZONES = "integrity/zones.py"
 _AXES = "integrity/axes.py"
 _LOTS = "integrity/lots.py"
+_GUARD = "integrity/guard.py"
+_KEEPER = "integrity/lot_keeper.py"
+_MONITOR = "integrity/monitor.py"
+_MODULE = "integrity/module.py"
+_ROUTER = "ibc/ics26_routing/router.py"
+_T_GUARD = "tests/unit/test_integrity_guard.py"
+_T_MODULE = "tests/unit/test_integrity_module.py"
 _T_RULES = "tests/unit/test_integrity_rules.py"
 _T_LEVELS = "tests/unit/test_integrity_levels.py"
 _T_ZONES = "tests/unit/test_integrity_zones.py"
@@ -103,5 +110,117 @@ MUTANTS = (
         "        Level(min(first.label, second.label)),",
         "        Level(max(first.label, second.label)),",
         f"{_T_LOTS}::test_above_the_bound_the_lowest_become_one_of_a_mixed_source",
+    ),
+    Mutant(
+        "integrity: a chain that nobody bound is of level 0",
+        _GUARD,
+        "LevelState(LOWEST), client_id=client_id)",
+        "LevelState(HIGHEST), client_id=client_id)",
+        f"{_T_GUARD}::test_a_channel_nobody_bound_is_of_level_0",
+    ),
+    Mutant(
+        "integrity: a return carries no memo",
+        _GUARD,
+        "            raise ReturnMemo\n",
+        "            return\n",
+        f"{_T_GUARD}::test_what_returns_upward_carries_nothing_else",
+    ),
+    Mutant(
+        "integrity: a return names a plain receiver",
+        _GUARD,
+        "        if not _is_plain(contents.receiver):",
+        "        if not contents.receiver:",
+        f"{_T_GUARD}::test_what_returns_upward_carries_nothing_else",
+    ),
+    Mutant(
+        "integrity: the ledger before the application",
+        _GUARD,
+        "            came_home(store.zone(packet.destination_channel, denom), contents.amount)\n",
+        "            store.zone(packet.destination_channel, denom)\n",
+        f"{_T_GUARD}::test_a_zone_returns_no_more_than_the_ledger_says",
+    ),
+    Mutant(
+        "integrity: the quota of a zone",
+        _GUARD,
+        "        if used >= params.packets_per_epoch:",
+        "        if used < 0:",
+        f"{_T_GUARD}::test_a_zone_that_floods_meets_its_quota",
+    ),
+    Mutant(
+        "integrity: a port that took low data",
+        _GUARD,
+        "            store.lower_floor(destination.chain.name, destination.port, flow.label)\n",
+        "            pass\n",
+        f"{_T_GUARD}::test_whose_word_it_was_demotes_the_port_too",
+    ),
+    Mutant(
+        "integrity: an answer from below is one bit",
+        _GUARD,
+        "        if chain.level.level >= hub_level(store):",
+        "        if chain.level.level >= 0:",
+        f"{_T_GUARD}::test_an_answer_from_below_is_one_bit",
+    ),
+    Mutant(
+        "integrity: isolation of what is sent",
+        _GUARD,
+        "                isolated=destination.isolated,\n",
+        "",
+        f"{_T_GUARD}::test_an_isolated_chain_neither_sends_nor_receives",
+    ),
+    Mutant(
+        "integrity: a lot of the hub's users keeps its label",
+        _KEEPER,
+        "        wanted = LOWEST if goes_home else there.chain.level.level",
+        "        wanted = LOWEST",
+        f"{_T_GUARD}::test_a_lot_keeps_its_label_on_the_hub",
+    ),
+    Mutant(
+        "integrity: an escrow keeps the labels of its lots",
+        _KEEPER,
+        "            store.set_pool(channel_id, coin.denom, add(pool, drawn.taken))\n        store.set_zone",
+        "            store.set_pool(channel_id, coin.denom, pool)\n        store.set_zone",
+        f"{_T_GUARD}::test_no_chain_in_between_strips_a_label",
+    ),
+    Mutant(
+        "integrity: lots follow gifts",
+        _KEEPER,
+        "add(store.lots(receiver, coin.denom), drawn.taken))",
+        "store.lots(receiver, coin.denom))",
+        f"{_T_GUARD}::test_lots_follow_moves_between_accounts",
+    ),
+    Mutant(
+        "integrity: quarantine",
+        _KEEPER,
+        "        return since is not None and lot.height >= since",
+        "        return False",
+        f"{_T_GUARD}::test_a_proved_fraud_isolates_and_freezes_what_was_accepted_lately",
+    ),
+    Mutant(
+        "integrity: a hold keeps the application out",
+        _ROUTER,
+        "                    if rule.check_receive(ctx, end, packet, relayer) is Admission.HOLD:",
+        "                    if rule.check_receive(ctx, end, packet, relayer) is None:",
+        f"{_T_GUARD}::test_what_was_under_way_when_its_source_fell_is_held",
+    ),
+    Mutant(
+        "integrity: who binds clients",
+        _MODULE,
+        "        if message.signer not in {self._authority, params.registrar}:",
+        "        if not message.signer:",
+        f"{_T_MODULE}::test_only_registrar_and_governance_bind_and_only_once",
+    ),
+    Mutant(
+        "integrity: one client, one chain",
+        _MODULE,
+        "        if store.chain_of_client(message.client_id) is not None:",
+        "        if not message.client_id:",
+        f"{_T_MODULE}::test_a_client_stands_for_one_chain_and_must_exist",
+    ),
+    Mutant(
+        "integrity: a proved fraud counts",
+        _MONITOR,
+        "        if frozen and chain.isolated != FROZEN:",
+        "        if frozen and chain.isolated == FROZEN:",
+        f"{_T_MODULE}::test_a_frozen_client_is_a_proved_fraud",
     ),
 )

@@ -59,7 +59,6 @@ class Chain(_message.Message):
     OPERATOR_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     DECLARED_FIELD_NUMBER: _builtins.int
-    CAP_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
     ISOLATED_FIELD_NUMBER: _builtins.int
     ISOLATED_AT_FIELD_NUMBER: _builtins.int
@@ -67,14 +66,14 @@ class Chain(_message.Message):
     JOINED_AT_FIELD_NUMBER: _builtins.int
     EPOCHS_DUE_FIELD_NUMBER: _builtins.int
     EPOCHS_ON_TIME_FIELD_NUMBER: _builtins.int
+    SILENT_EPOCHS_FIELD_NUMBER: _builtins.int
     SEEN_HEIGHT_FIELD_NUMBER: _builtins.int
-    PACKETS_THIS_EPOCH_FIELD_NUMBER: _builtins.int
-    WAS_MEASURED_FIELD_NUMBER: _builtins.int
+    PACKETS_FIELD_NUMBER: _builtins.int
+    PACKETS_EPOCH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     chain_id: _builtins.str
     operator: _builtins.str
     client_id: _builtins.str
-    cap: _builtins.int
     isolated: _builtins.str
     """Why the chain is cut off; empty if it is not."""
     isolated_at: _builtins.int
@@ -84,11 +83,13 @@ class Chain(_message.Message):
     epochs_due: _builtins.int
     """Of the epochs since it joined, those in which its client came forward."""
     epochs_on_time: _builtins.int
+    silent_epochs: _builtins.int
+    """Epochs in a row without a new height."""
     seen_height: _builtins.str
     """The client's latest height when the epoch began."""
-    packets_this_epoch: _builtins.int
-    """Packets from it in this epoch."""
-    was_measured: _builtins.bool
+    packets: _builtins.int
+    """Packets accepted from it in an epoch, and which."""
+    packets_epoch: _builtins.int
     @_builtins.property
     def declared(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reading]: ...
     @_builtins.property
@@ -101,7 +102,6 @@ class Chain(_message.Message):
         operator: _builtins.str = ...,
         client_id: _builtins.str = ...,
         declared: _abc.Iterable[Global___Reading] | None = ...,
-        cap: _builtins.int = ...,
         level: Global___LevelState | None = ...,
         isolated: _builtins.str = ...,
         isolated_at: _builtins.int = ...,
@@ -109,13 +109,14 @@ class Chain(_message.Message):
         joined_at: _builtins.int = ...,
         epochs_due: _builtins.int = ...,
         epochs_on_time: _builtins.int = ...,
+        silent_epochs: _builtins.int = ...,
         seen_height: _builtins.str = ...,
-        packets_this_epoch: _builtins.int = ...,
-        was_measured: _builtins.bool = ...,
+        packets: _builtins.int = ...,
+        packets_epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["level", b"level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap", b"cap", "chain_id", b"chain_id", "client_id", b"client_id", "declared", b"declared", "epochs_due", b"epochs_due", "epochs_on_time", b"epochs_on_time", "fraud_at", b"fraud_at", "isolated", b"isolated", "isolated_at", b"isolated_at", "joined_at", b"joined_at", "level", b"level", "name", b"name", "operator", b"operator", "packets_this_epoch", b"packets_this_epoch", "seen_height", b"seen_height", "was_measured", b"was_measured"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_id", b"chain_id", "client_id", b"client_id", "declared", b"declared", "epochs_due", b"epochs_due", "epochs_on_time", b"epochs_on_time", "fraud_at", b"fraud_at", "isolated", b"isolated", "isolated_at", b"isolated_at", "joined_at", b"joined_at", "level", b"level", "name", b"name", "operator", b"operator", "packets", b"packets", "packets_epoch", b"packets_epoch", "seen_height", b"seen_height", "silent_epochs", b"silent_epochs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -245,6 +246,37 @@ class Lots(_message.Message):
 Global___Lots: _TypeAlias = Lots  # noqa: Y015
 
 @_typing.final
+class SentCoins(_message.Message):
+    """What a packet of the hub took, so that a refund gives the same back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DENOM_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    HOME_FIELD_NUMBER: _builtins.int
+    LOTS_FIELD_NUMBER: _builtins.int
+    denom: _builtins.str
+    amount: _builtins.str
+    home: _builtins.bool
+    @_builtins.property
+    def lots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lot]: ...
+    def __init__(
+        self,
+        *,
+        denom: _builtins.str = ...,
+        amount: _builtins.str = ...,
+        home: _builtins.bool = ...,
+        lots: _abc.Iterable[Global___Lot] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "denom", b"denom", "home", b"home", "lots", b"lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SentCoins: _TypeAlias = SentCoins  # noqa: Y015
+
+@_typing.final
 class ZoneEntry(_message.Message):
     """What a zone holds of a denomination of the hub, and what of it is under way; decimal."""
 
@@ -298,7 +330,6 @@ class PacketRecord(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     ANCESTORS_FIELD_NUMBER: _builtins.int
-    ENDORSEMENT_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     destination: _builtins.str
     label: _builtins.int
@@ -312,7 +343,6 @@ class PacketRecord(_message.Message):
     receiver: _builtins.str
     delivery: _builtins.str
     content: _builtins.str
-    endorsement: _builtins.str
     @_builtins.property
     def ancestors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Chains whose data it was made from, besides its source."""
@@ -334,11 +364,10 @@ class PacketRecord(_message.Message):
         delivery: _builtins.str = ...,
         content: _builtins.str = ...,
         ancestors: _abc.Iterable[_builtins.str] | None = ...,
-        endorsement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "ancestors", b"ancestors", "channel", b"channel", "content", b"content", "delivery", b"delivery", "denom", b"denom", "destination", b"destination", "destination_level", b"destination_level", "endorsement", b"endorsement", "height", b"height", "label", b"label", "port", b"port", "receiver", b"receiver", "sequence", b"sequence", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "ancestors", b"ancestors", "channel", b"channel", "content", b"content", "delivery", b"delivery", "denom", b"denom", "destination", b"destination", "destination_level", b"destination_level", "height", b"height", "label", b"label", "port", b"port", "receiver", b"receiver", "sequence", b"sequence", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -359,7 +388,7 @@ class HeldPacket(_message.Message):
     source: _builtins.str
     held_at: _builtins.int
     deadline: _builtins.int
-    relayer: _builtins.str
+    relayer: _builtins.bytes
     def __init__(
         self,
         *,
@@ -367,7 +396,7 @@ class HeldPacket(_message.Message):
         source: _builtins.str = ...,
         held_at: _builtins.int = ...,
         deadline: _builtins.int = ...,
-        relayer: _builtins.str = ...,
+        relayer: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -376,97 +405,6 @@ class HeldPacket(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HeldPacket: _TypeAlias = HeldPacket  # noqa: Y015
-
-@_typing.final
-class Endorsement(_message.Message):
-    """A statement of independent sources that a datum is so."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    DATUM_FIELD_NUMBER: _builtins.int
-    LEVEL_FIELD_NUMBER: _builtins.int
-    ENDORSERS_FIELD_NUMBER: _builtins.int
-    OPERATORS_FIELD_NUMBER: _builtins.int
-    OPEN_UNTIL_FIELD_NUMBER: _builtins.int
-    REVOKED_FIELD_NUMBER: _builtins.int
-    datum: _builtins.bytes
-    level: _builtins.int
-    open_until: _builtins.int
-    revoked: _builtins.bool
-    @_builtins.property
-    def endorsers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
-    @_builtins.property
-    def operators(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
-    def __init__(
-        self,
-        *,
-        datum: _builtins.bytes = ...,
-        level: _builtins.int = ...,
-        endorsers: _abc.Iterable[_builtins.str] | None = ...,
-        operators: _abc.Iterable[_builtins.str] | None = ...,
-        open_until: _builtins.int = ...,
-        revoked: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["datum", b"datum", "endorsers", b"endorsers", "level", b"level", "open_until", b"open_until", "operators", b"operators", "revoked", b"revoked"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Endorsement: _TypeAlias = Endorsement  # noqa: Y015
-
-@_typing.final
-class Endorser(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ADDRESS_FIELD_NUMBER: _builtins.int
-    CHAIN_FIELD_NUMBER: _builtins.int
-    OPERATOR_FIELD_NUMBER: _builtins.int
-    BOND_FIELD_NUMBER: _builtins.int
-    SLASHED_FIELD_NUMBER: _builtins.int
-    address: _builtins.str
-    chain: _builtins.str
-    operator: _builtins.str
-    bond: _builtins.str
-    slashed: _builtins.bool
-    def __init__(
-        self,
-        *,
-        address: _builtins.str = ...,
-        chain: _builtins.str = ...,
-        operator: _builtins.str = ...,
-        bond: _builtins.str = ...,
-        slashed: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "bond", b"bond", "chain", b"chain", "operator", b"operator", "slashed", b"slashed"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Endorser: _TypeAlias = Endorser  # noqa: Y015
-
-@_typing.final
-class ChannelPolicy(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    MODE_FIELD_NUMBER: _builtins.int
-    STRICT_EQUAL_FIELD_NUMBER: _builtins.int
-    mode: _builtins.int
-    strict_equal: _builtins.bool
-    def __init__(
-        self,
-        *,
-        mode: _builtins.int = ...,
-        strict_equal: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "strict_equal", b"strict_equal"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ChannelPolicy: _TypeAlias = ChannelPolicy  # noqa: Y015
 
 @_typing.final
 class Params(_message.Message):
@@ -480,9 +418,6 @@ class Params(_message.Message):
     STALE_EPOCHS_FIELD_NUMBER: _builtins.int
     FRAUD_EPOCHS_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
-    ENDORSERS_NEEDED_FIELD_NUMBER: _builtins.int
-    ENDORSER_BOND_FIELD_NUMBER: _builtins.int
-    CHALLENGE_BLOCKS_FIELD_NUMBER: _builtins.int
     REGISTRAR_FIELD_NUMBER: _builtins.int
     epoch_blocks: _builtins.int
     rise_epochs: _builtins.int
@@ -492,10 +427,7 @@ class Params(_message.Message):
     stale_epochs: _builtins.int
     fraud_epochs: _builtins.int
     profile: _builtins.str
-    endorsers_needed: _builtins.int
-    endorser_bond: _builtins.str
-    challenge_blocks: _builtins.int
-    registrar: _builtins.str
+    registrar: _builtins.bytes
     def __init__(
         self,
         *,
@@ -507,14 +439,11 @@ class Params(_message.Message):
         stale_epochs: _builtins.int = ...,
         fraud_epochs: _builtins.int = ...,
         profile: _builtins.str = ...,
-        endorsers_needed: _builtins.int = ...,
-        endorser_bond: _builtins.str = ...,
-        challenge_blocks: _builtins.int = ...,
-        registrar: _builtins.str = ...,
+        registrar: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge_blocks", b"challenge_blocks", "confirm_delay_epochs", b"confirm_delay_epochs", "endorser_bond", b"endorser_bond", "endorsers_needed", b"endorsers_needed", "epoch_blocks", b"epoch_blocks", "fraud_epochs", b"fraud_epochs", "hold_blocks", b"hold_blocks", "packets_per_epoch", b"packets_per_epoch", "profile", b"profile", "registrar", b"registrar", "rise_epochs", b"rise_epochs", "stale_epochs", b"stale_epochs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirm_delay_epochs", b"confirm_delay_epochs", "epoch_blocks", b"epoch_blocks", "fraud_epochs", b"fraud_epochs", "hold_blocks", b"hold_blocks", "packets_per_epoch", b"packets_per_epoch", "profile", b"profile", "registrar", b"registrar", "rise_epochs", b"rise_epochs", "stale_epochs", b"stale_epochs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,284 @@
+"""The guard: asks the rules before any application of the hub sees a packet.
+
+It fits ``RouterMiddleware``. The label of a packet is the least of its source's level and of
+what its source's port was demoted to; where it is sent on to, the last hop's chain is the
+destination, and the hub in between is the trusted subject that moves it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from chainkit.primitives.types import Address, ChannelId, ClientId, PortId
+from chainkit.runtime.context import Context
+from chainkit.runtime.events import Event
+from ibc.ics04_channel.acknowledgement import (
+    ErrorAcknowledgement,
+    RemoteError,
+    ResultAcknowledgement,
+    decode_acknowledgement,
+    encode_acknowledgement,
+)
+from ibc.ics04_channel.channels import Channels
+from ibc.ics04_channel.errors import InvalidAcknowledgement
+from ibc.ics04_channel.types import ChannelEnd, Packet
+from ibc.ics26_routing.port import Admission
+from integrity.axes import HIGHEST, LOWEST, Level
+from integrity.contents import DATA_FOR_THE_HUB, ContentReader
+from integrity.errors import QuotaExceeded, ReturnMemo, ReturnReceiver
+from integrity.levels import LevelState, level_before_fall
+from integrity.records import (
+    HUB,
+    ChainRecord,
+    Contents,
+    HeldPacket,
+    PacketRecord,
+)
+from integrity.rules import Content, Delivery, Flow, judge, meet
+from integrity.store import IntegrityStore, open_store
+from integrity.zones import came_home
+
+ACCEPTED = ResultAcknowledgement(b"\x01")
+REFUSED_CODE = 1
+"""What an error of a lower chain is told as: its text and its code are its own data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The chain behind a channel of the hub, and its port there."""
+
+    chain: ChainRecord
+    port: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrityGuard:
+    """Judges every packet that the hub receives, sends on or answers."""
+
+    channels: Channels
+    readers: Mapping[PortId, ContentReader]
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+        return "integrity"
+
+    def behind(self, ctx: Context, store: IntegrityStore, end: ChannelEnd) -> Ends:
+        """Return the chain behind a channel; one that nobody bound is of level 0."""
+        connection = self.channels.connections.require(ctx, end.connection_hops[0])
+        chain = store.chain_of_client(connection.client_id) or _unknown(connection.client_id)
+        return Ends(chain, end.counterparty.port_id)
+
+    def check_receive(
+        self, ctx: Context, channel: ChannelEnd, packet: Packet, relayer: Address
+    ) -> Admission:
+        """Judge a packet by its lineage, its destination and the ledger of zones.
+
+        Raises:
+            IntegrityRefusal: By the rule that it names.
+        """
+        store = open_store(ctx)
+        source = self.behind(ctx, store, channel)
+        reader = self.readers.get(packet.destination_port)
+        contents = DATA_FOR_THE_HUB if reader is None else reader.read(packet)
+        self._check_ledger(store, packet, contents)
+        flow, destination = self._flow(ctx, store, packet, source, contents)
+        if destination is None:
+            # The application refuses a channel that does not exist.
+            return Admission.DELIVER
+        self._check_return(contents, flow)
+        delivery = judge(flow)
+        if delivery is Delivery.HOLD:
+            self._hold(ctx, store, packet, source, relayer)
+            return Admission.HOLD
+        self._count(ctx, store, source.chain)
+        if delivery in {Delivery.DEMOTE, Delivery.QUARANTINE}:
+            store.lower_floor(destination.chain.name, destination.port, flow.label)
+        self._note(ctx, store, packet, contents, source, destination, flow, delivery)
+        return Admission.DELIVER
+
+    def check_send(
+        self,
+        ctx: Context,
+        port_id: PortId,
+        channel_id: ChannelId,
+        data: bytes,  # noqa: ARG002 - assets are judged by their lots, data by the hub's level
+    ) -> None:
+        """Refuse to send to an isolated chain, and above the hub's own level.
+
+        What is sent on has been judged when it was received; tokens are judged by their lots.
+        """
+        end = self.channels.get(ctx, port_id, channel_id)
+        if end is None:
+            return
+        store = open_store(ctx)
+        destination = self.behind(ctx, store, end).chain
+        hub = hub_level(store)
+        judge(
+            Flow(
+                label=hub,
+                label_when_sent=hub,
+                destination=destination.level.level,
+                hub=hub,
+                content=Content.DATA if port_id not in self.readers else Content.RETURN,
+                isolated=destination.isolated,
+            )
+        )
+
+    def admit_acknowledgement(
+        self,
+        ctx: Context,
+        channel: ChannelEnd,
+        packet: Packet,  # noqa: ARG002 - the port's signature
+        acknowledgement: bytes,
+    ) -> bytes:
+        """Let only protocol control bits rise: success or refused, nothing else.
+
+        An answer of a chain at least as high as the hub passes as it is.
+        """
+        store = open_store(ctx)
+        chain = self.behind(ctx, store, channel).chain
+        if chain.level.level >= hub_level(store):
+            return acknowledgement
+        try:
+            decoded = decode_acknowledgement(acknowledgement)
+        except InvalidAcknowledgement:
+            return acknowledgement
+        match decoded:
+            case ResultAcknowledgement():
+                return encode_acknowledgement(ACCEPTED)
+            case RemoteError():
+                return encode_acknowledgement(ErrorAcknowledgement(REFUSED_CODE))
+            case None:
+                return acknowledgement
+
+    def _flow(
+        self,
+        ctx: Context,
+        store: IntegrityStore,
+        packet: Packet,
+        source: Ends,
+        contents: Contents,
+    ) -> tuple[Flow, Ends | None]:
+        """Return the question to the rules, and who is behind the last hop, if anybody."""
+        params = store.params()
+        hub = hub_level(store)
+        floor = store.floor(source.chain.name, packet.source_port)
+        below = HIGHEST if floor is None else floor
+        state = source.chain.level
+        was = level_before_fall(state, height=ctx.height, hold_blocks=params.hold_blocks)
+        destination: Ends | None
+        if contents.onward_channel:
+            port, channel = PortId(contents.onward_port), ChannelId(contents.onward_channel)
+            end = self.channels.get(ctx, port, channel)
+            destination = None if end is None else self.behind(ctx, store, end)
+            policy = store.policy(channel)
+        else:
+            hub_chain = store.chain(HUB) or _unknown(ClientId(HUB))
+            destination = Ends(hub_chain, packet.destination_port)
+            policy = store.policy(packet.destination_channel)
+        wanted = LOWEST if destination is None else destination.chain.level.level
+        if not contents.onward_channel:
+            wanted = meet(wanted, contents.port_level)
+        isolated = source.chain.isolated or (
+            "" if destination is None else destination.chain.isolated
+        )
+        returns = contents.goes_home and not contents.carries
+        flow = Flow(
+            label=meet(state.level, below),
+            label_when_sent=meet(was, below),
+            destination=wanted,
+            hub=hub,
+            content=Content.RETURN if returns else Content.DATA,
+            mode=policy.mode,
+            strict_equal=policy.strict_equal,
+            isolated=isolated,
+        )
+        return flow, destination
+
+    def _check_ledger(self, store: IntegrityStore, packet: Packet, contents: Contents) -> None:
+        """Refuse a zone that sends back more than it holds, before the application runs."""
+        if contents.comes_home:
+            denom = contents.local_denom()
+            came_home(store.zone(packet.destination_channel, denom), contents.amount)
+
+    def _check_return(self, contents: Contents, flow: Flow) -> None:
+        """Refuse what an asset that rises must not have with it."""
+        if flow.label >= flow.destination or not contents.goes_home:
+            return
+        if contents.carries:
+            raise ReturnMemo
+        if not _is_plain(contents.receiver):
+            raise ReturnReceiver(f"{contents.receiver[:64]!r}")
+
+    def _count(self, ctx: Context, store: IntegrityStore, chain: ChainRecord) -> None:
+        """Count a packet against its zone's quota of the epoch."""
+        params = store.params()
+        epoch = params.epoch(ctx.height)
+        used = chain.packets if chain.packets_epoch == epoch else 0
+        if used >= params.packets_per_epoch:
+            raise QuotaExceeded(f"{used} packets in epoch {epoch}")
+        if store.chain(chain.name) is not None:
+            store.set_chain(replace(chain, packets=used + 1, packets_epoch=epoch))
+
+    def _hold(
+        self, ctx: Context, store: IntegrityStore, packet: Packet, source: Ends, relayer: Address
+    ) -> None:
+        deadline = ctx.height + store.params().hold_blocks
+        store.hold(HeldPacket(packet, source.chain.name, ctx.height, deadline, relayer))
+        attributes = (
+            ("source", source.chain.name),
+            ("packet_dst_channel", str(packet.destination_channel)),
+            ("packet_sequence", str(packet.sequence)),
+            ("until_height", str(deadline)),
+        )
+        ctx.emit(Event("integrity_held", attributes))
+
+    def _note(
+        self,
+        ctx: Context,
+        store: IntegrityStore,
+        packet: Packet,
+        contents: Contents,
+        source: Ends,
+        destination: Ends,
+        flow: Flow,
+        delivery: Delivery,
+    ) -> None:
+        """Keep the packet's lineage."""
+        ancestors: set[str] = set()
+        if contents.comes_home:
+            pool = store.pool(packet.destination_channel, contents.local_denom())
+            ancestors = {lot.source for lot in pool}
+        record = PacketRecord(
+            source=source.chain.name,
+            destination=destination.chain.name,
+            label=flow.label,
+            destination_level=flow.destination,
+            height=ctx.height,
+            port=packet.destination_port,
+            channel=packet.destination_channel,
+            sequence=packet.sequence,
+            content=flow.content,
+            delivery=delivery,
+            denom=contents.denom,
+            amount=contents.amount,
+            receiver=contents.receiver,
+            ancestors=tuple(sorted(ancestors - {source.chain.name})),
+        )
+        store.add_packet(record)
+
+
+def hub_level(store: IntegrityStore) -> Level:
+    """Return the hub's own level; 0 until genesis describes it."""
+    hub = store.chain(HUB)
+    return LOWEST if hub is None else hub.level.level
+
+
+def _unknown(client_id: ClientId) -> ChainRecord:
+    """Return what stands for a chain that nobody bound: of level 0."""
+    return ChainRecord(str(client_id), "", "", LevelState(LOWEST), client_id=client_id)
+
+
+def _is_plain(receiver: str) -> bool:
+    """Return whether a receiver is an address and nothing more: letters and digits."""
+    return receiver.isascii() and receiver.isalnum()

@@ -1,0 +1,190 @@
+"""What the hub measures of each chain, and what follows when it falls or cheats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from chainkit.runtime.context import Context
+from chainkit.runtime.events import Event
+from ibc.ics02_client.assurance import Assured, Finality, Verification
+from ibc.ics02_client.clients import Clients
+from ibc.ics02_client.errors import ClientNotFound
+from ibc.ics02_client.port import Status
+from integrity.axes import (
+    MILLION,
+    Assessment,
+    Axis,
+    Reading,
+    Source,
+    assess,
+    history_score,
+    liveness_score,
+)
+from integrity.levels import observe
+from integrity.records import HUB, ChainRecord, LevelRecord, Params
+from integrity.store import IntegrityStore, open_store
+
+HALTED = "it brought no new height"
+FROZEN = "misbehaviour was proved, its client is frozen"
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Measures the chains at every block of the hub."""
+
+    clients: Clients
+
+    def begin_block(self, ctx: Context) -> None:
+        """Measure every chain: freeze and isolate on proof, fall at once, rise slowly."""
+        store = open_store(ctx)
+        params = store.params()
+        boundary = ctx.height % params.epoch_blocks == 0
+        for chain in tuple(store.chains()):
+            seen = self._count_epoch(ctx, chain) if boundary else chain
+            seen = self._isolate(ctx, store, seen, params)
+            seen = self.remeasure(ctx, store, seen, params)
+            if seen != chain:
+                store.set_chain(seen)
+
+    def remeasure(
+        self, ctx: Context, store: IntegrityStore, chain: ChainRecord, params: Params
+    ) -> ChainRecord:
+        """Return the chain at the level that it comes to now, with a record of a change."""
+        assessment = self.assess(ctx, chain, params)
+        level = observe(
+            chain.level,
+            assessment.level,
+            params.levels,
+            epoch=params.epoch(ctx.height),
+            height=ctx.height,
+        )
+        if level.level != chain.level.level:
+            self.record(ctx, store, chain, level.level, assessment)
+        return replace(chain, level=level)
+
+    def assess(self, ctx: Context, chain: ChainRecord, params: Params) -> Assessment:
+        """Return what the axes of a chain come to."""
+        disqualified: tuple[str, ...] = ()
+        if chain.fraud_at:
+            since = params.epoch(ctx.height) - params.epoch(chain.fraud_at)
+            if since < params.fraud_epochs:
+                disqualified = (f"fraud was proved at height {chain.fraud_at}",)
+        if not chain.operator:
+            disqualified = (*disqualified, "its operator is unknown")
+        return assess(self.readings(ctx, chain, params), params.thresholds(), disqualified)
+
+    def readings(self, ctx: Context, chain: ChainRecord, params: Params) -> tuple[Reading, ...]:
+        """Return what was measured, and what is declared of the rest."""
+        measured = () if chain.name == HUB else self._measured(ctx, chain, params)
+        known = {reading.axis for reading in measured}
+        return (*measured, *(entry for entry in chain.declared if entry.axis not in known))
+
+    def record(
+        self,
+        ctx: Context,
+        store: IntegrityStore,
+        chain: ChainRecord,
+        after: int,
+        assessment: Assessment,
+    ) -> None:
+        """Keep a change of level with what was measured, and tell of it."""
+        weakest = ", ".join(axis.value for axis in assessment.weakest())
+        reason = "; ".join(assessment.disqualified) or f"by {weakest or 'nothing measured'}"
+        readings = tuple(entry.reading for entry in assessment.axes)
+        before = chain.level.level
+        store.add_level_record(
+            LevelRecord(chain.name, ctx.height, before, type(before)(after), reason, readings)
+        )
+        attributes = (
+            ("chain", chain.name),
+            ("before", str(before)),
+            ("after", str(after)),
+            ("reason", reason),
+        )
+        ctx.emit(Event("integrity_level", attributes))
+
+    def _measured(self, ctx: Context, chain: ChainRecord, params: Params) -> tuple[Reading, ...]:
+        """Return the axes that the hub itself knows: kind of proof, liveness, history."""
+        verification, finality = Verification.ONE_ATTESTOR, Finality.REORGANISED
+        if chain.client_id:
+            light_client, _ = self.clients.route(ctx, chain.client_id)
+            if isinstance(light_client, Assured):
+                verification = light_client.assurance.verification
+                finality = light_client.assurance.finality
+        halted = chain.isolated == HALTED
+        liveness = 0 if halted else liveness_score(chain.epochs_on_time, chain.epochs_due)
+        age = params.epoch(ctx.height) - params.epoch(chain.joined_at)
+        since = params.epoch(ctx.height) - params.epoch(chain.fraud_at) if chain.fraud_at else None
+        measured = Source.MEASURED
+        return (
+            Reading(Axis.VERIFICATION, verification, measured, verification.name.lower()),
+            Reading(Axis.FINALITY, finality, measured, finality.name.lower()),
+            Reading(Axis.LIVENESS, liveness, measured, f"{liveness * 100 // MILLION} % on time"),
+            Reading(Axis.HISTORY, history_score(since, age), measured, f"{age} epochs"),
+        )
+
+    def _count_epoch(self, ctx: Context, chain: ChainRecord) -> ChainRecord:
+        """Return the chain with the epoch that ends now counted."""
+        if not chain.client_id:
+            return chain
+        latest = str(self.clients.latest_height(ctx, chain.client_id))
+        advanced = latest != chain.seen_height
+        return replace(
+            chain,
+            epochs_due=chain.epochs_due + 1,
+            epochs_on_time=chain.epochs_on_time + int(advanced),
+            silent_epochs=0 if advanced else chain.silent_epochs + 1,
+            seen_height=latest,
+        )
+
+    def _isolate(
+        self, ctx: Context, store: IntegrityStore, chain: ChainRecord, params: Params
+    ) -> ChainRecord:
+        """Return the chain cut off on proof or by staleness, or joined again when it moves."""
+        if not chain.client_id:
+            return chain
+        try:
+            frozen = self.clients.status(ctx, chain.client_id) is Status.FROZEN
+        except ClientNotFound:
+            return chain
+        if frozen and chain.isolated != FROZEN:
+            return self.cut_off(ctx, store, chain, FROZEN, params)
+        stale = params.stale_epochs and chain.silent_epochs >= params.stale_epochs
+        if stale and not chain.isolated:
+            _tell(ctx, chain.name, HALTED)
+            return replace(chain, isolated=HALTED, isolated_at=ctx.height)
+        if chain.isolated == HALTED and not chain.silent_epochs:
+            return replace(chain, isolated="", isolated_at=0)
+        return chain
+
+    def cut_off(
+        self,
+        ctx: Context,
+        store: IntegrityStore,
+        chain: ChainRecord,
+        reason: str,
+        params: Params,
+    ) -> ChainRecord:
+        """Return the chain isolated for a proved fraud; its recent lots go into quarantine.
+
+        What was accepted since the beginning of the epoch before is held to be doubtful: the
+        fraud can be no newer than its proof, and that it is older nobody has shown.
+        """
+        known_good = max(params.epoch(ctx.height) - 1, 0) * params.epoch_blocks
+        store.freeze(chain.name, known_good)
+        _tell(ctx, chain.name, reason)
+        return replace(chain, isolated=reason, isolated_at=ctx.height, fraud_at=ctx.height)
+
+
+def contaminated(store: IntegrityStore, source: str) -> Sequence[str]:
+    """Return, in words, the accepted packets that a chain's quarantine covers."""
+    since = store.frozen_since(source)
+    if since is None:
+        return ()
+    return tuple(
+        f"{record.channel}/{record.sequence} to {record.destination} at height {record.height}"
+        for record in store.packets_from(source, since)
+    )
+
+
+def _tell(ctx: Context, name: str, reason: str) -> None:
+    ctx.emit(Event("integrity_isolated", (("chain", name), ("reason", reason))))

@@ -1,0 +1,167 @@
+"""What the hub keeps of chains, packets and parameters."""
+
+from dataclasses import dataclass, field
+
+from chainkit.primitives.types import Address, ClientId, Denom
+from ibc.ics04_channel.types import Packet
+from integrity.axes import LOWEST, PROFILES, Level, Reading, Thresholds
+from integrity.errors import InvalidTransition
+from integrity.levels import LevelParams, LevelState
+from integrity.lots import Lots
+from integrity.rules import Content, Delivery, Mode
+
+HUB = "hub"
+"""The name under which the hub judges itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """The parameters; epochs and holds in blocks of the hub."""
+
+    epoch_blocks: int = 10
+    levels: LevelParams = LevelParams()
+    hold_blocks: int = 100
+    """How long a packet is held whose source fell while it was under way."""
+    packets_per_epoch: int = 1_000
+    """The packets of one zone that are accepted in an epoch."""
+    stale_epochs: int = 3
+    """Epochs without a new height after which a zone counts as halted; 0 for never."""
+    fraud_epochs: int = 30
+    """Epochs for which a proved fraud keeps a chain at level 0."""
+    profile: str = "standard"
+    registrar: Address = Address(b"")
+    """Who may bind clients to chains besides governance; empty for nobody."""
+
+    def __post_init__(self) -> None:
+        if self.epoch_blocks < 1 or self.hold_blocks < 1 or self.packets_per_epoch < 1:
+            raise InvalidTransition("an epoch, a hold and a quota are of 1 or more")
+        if self.profile not in PROFILES:
+            raise InvalidTransition(f"no profile {self.profile[:64]!r}")
+
+    def thresholds(self) -> Thresholds:
+        """Return the thresholds of the profile."""
+        return PROFILES[self.profile]
+
+    def epoch(self, height: int) -> int:
+        """Return the epoch of a height of the hub."""
+        return height // self.epoch_blocks
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRecord:
+    """A chain that the hub was told of."""
+
+    name: str
+    chain_id: str
+    operator: str
+    """Who runs it, an account's text or a name; chains of one operator are not independent."""
+    level: LevelState
+    declared: tuple[Reading, ...] = ()
+    client_id: ClientId = ClientId("")
+    """The client that follows it; empty until it is bound."""
+    isolated: str = ""
+    """Why it is cut off; empty if it is not."""
+    isolated_at: int = 0
+    fraud_at: int = 0
+    """The hub's height of the last proved fraud; 0 for never."""
+    joined_at: int = 0
+    epochs_due: int = 0
+    epochs_on_time: int = 0
+    silent_epochs: int = 0
+    """Epochs in a row without a new height."""
+    seen_height: str = ""
+    """Its client's latest height when the epoch began."""
+    packets: int = 0
+    """Packets accepted from it in ``packets_epoch``."""
+    packets_epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRecord:
+    """A change of a chain's level, with what was measured then."""
+
+    chain: str
+    height: int
+    before: Level
+    after: Level
+    reason: str
+    readings: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPolicy:
+    """How a channel treats what comes from below."""
+
+    mode: Mode = Mode.STRICT
+    strict_equal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PacketRecord:
+    """A packet that the hub accepted, and its lineage."""
+
+    source: str
+    destination: str
+    label: Level
+    destination_level: Level
+    height: int
+    port: str
+    channel: str
+    """The hub's end: where it came in."""
+    sequence: int
+    content: Content
+    delivery: Delivery
+    denom: str = ""
+    amount: int = 0
+    receiver: str = ""
+    ancestors: tuple[str, ...] = ()
+    """Chains whose lots it is made from, besides its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentCoins:
+    """What a packet of the hub took, so that a refund gives the same back."""
+
+    denom: Denom
+    amount: int
+    home: bool
+    """Whether vouchers went home (burned), else into the channel's escrow."""
+    lots: Lots
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPacket:
+    """A packet that waits."""
+
+    packet: Packet
+    source: str
+    held_at: int
+    deadline: int
+    """The hub's height at which it is refused if nobody released it."""
+    relayer: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a packet asks of the hub, read from its data by the port's reader."""
+
+    onward_port: str = ""
+    onward_channel: str = ""
+    """The hub's channel that it is to be sent on over; empty if it ends on the hub."""
+    denom: str = ""
+    """The hub's denomination of the asset; empty for plain data."""
+    amount: int = 0
+    receiver: str = ""
+    """Who gets it on the chain where it ends."""
+    comes_home: bool = False
+    """Whether the zone sends back what it holds from the hub."""
+    goes_home: bool = False
+    """Whether the asset unwinds over the onward channel."""
+    carries: bool = False
+    """Whether anything but asset, amount and receiver is in it: a memo, a call, more hops."""
+    port_level: Level = field(default=LOWEST)
+    """The level that the hub's own port demands of what ends on it."""
+
+    def local_denom(self) -> Denom:
+        """Return the hub's denomination of the asset."""
+        return Denom(self.denom)
