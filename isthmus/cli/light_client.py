@@ -155,7 +155,8 @@ def finality_table(shares: Sequence[str], probabilities: Sequence[str], *, as_js
     """Print how deep a block must lie before an attacker's share of the work cannot undo it.
 
     Rosenfeld's formula, exactly. The depth is what a client of a chain by work takes as its
-    parameter: confirmations of a chain of blocks, blue scores of a DAG.
+    parameter: confirmations of a chain of blocks. A DAG's depth in blue scores adds what
+    delay between miners reorganises without an attacker (ADR 0011).
     """
     rows: list[dict[str, object]] = [
         {
