@@ -18,6 +18,10 @@ TESTS = (
     "tests/unit/test_sigverify.py",
     "tests/vectors/test_sigverify.py",
     "tests/unit/test_p2p_secret_connection.py",
+    "tests/unit/test_primitives_keccak.py",
+    "tests/unit/test_rlp.py",
+    "tests/unit/test_patricia_trie.py",
+    "tests/vectors/test_ethereum_tests.py",
 )
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "build", "*_cache", ".hypothesis", "*.so")
 
