@@ -12,7 +12,7 @@ MINUTES ?= 60
 SECONDS ?= 3
 
 .PHONY: help demo test lint type docs e2e clients interop sim soak fuzz bench mutants proto ci format clean \
-	bench-sigverify sigverify-long sanitize fuzz-sigverify
+	bench-sigverify sigverify-long sanitize fuzz-sigverify compilers
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -74,6 +74,9 @@ sigverify-long: $(STAMP) ## 100,000 crafted signatures, and every bit of a batch
 
 sanitize: $(STAMP) ## the tests of the C code under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python tools/sanitize.py
+
+compilers: $(STAMP) ## gcc, clang, compilers without AVX-512 or AVX2, and none: what is built, and its tests
+	$(BIN)/python tools/compilers.py
 
 fuzz-sigverify: $(STAMP) ## the ed25519 engines under libFuzzer and the sanitizers for 10 minutes; needs clang
 	$(BIN)/python tools/fuzz_sigverify.py --minutes 10

@@ -16,6 +16,8 @@ FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-
 TESTS = (
     "tests/unit/test_sigverify_engines.py",
     "tests/unit/test_sigverify.py",
+    "tests/unit/test_sigverify_field.py",
+    "tests/unit/test_sigverify_use.py",
     "tests/vectors/test_sigverify.py",
     "tests/unit/test_p2p_secret_connection.py",
     "tests/unit/test_primitives_keccak.py",
