@@ -4,7 +4,14 @@ from dataclasses import replace
 
 from chainkit.formats.bitcoin.blocks import Block, transactions_root
 from chainkit.formats.bitcoin.script import Op, build
-from chainkit.formats.bitcoin.transactions import OutPoint, Transaction, TxInput, TxOutput
+from chainkit.formats.bitcoin.transactions import (
+    NULL_INDEX,
+    NULL_TXID,
+    OutPoint,
+    Transaction,
+    TxInput,
+    TxOutput,
+)
 from parachains.utxo.mining import search, with_coinbase
 from parachains.utxo.wallet import Spendable, build_transaction, sign
 from tests.utxo_worlds import key
@@ -135,6 +142,29 @@ def _key_of_another(world):
     )
 
 
+def _null_input(world):
+    tx = _spend(world)
+    return replace(tx, inputs=(*tx.inputs, TxInput(OutPoint(NULL_TXID, NULL_INDEX), b"", 0)))
+
+
+def _with_reserved(parts, reserved):
+    """The coinbase with another reserved value: its witness is in no root."""
+    entry = replace(parts[0].inputs[0], witness=(reserved,))
+    return (replace(parts[0], inputs=(entry,)), *parts[1:])
+
+
+def _large(world, size):
+    """A payment with so many bytes of no use in an output."""
+    return _spend(world, output=TxOutput(0, build(Op.RETURN) + bytes(size)))
+
+
+def _heavy(world):
+    """A payment with so long a witness that the block weighs too much."""
+    tx = _spend(world)
+    first = replace(tx.inputs[0], witness=(bytes(3_999_000),))
+    return replace(tx, inputs=(first, *tx.inputs[1:]))
+
+
 MAX_MONEY = 21_000_000 * 100_000_000
 INVALID = (
     ("bad-txnmrklroot", lambda w: _block(w, merkle_root=b"\x01" * 32)),
@@ -169,6 +199,17 @@ INVALID = (
     ("bad-version", lambda w: _block(w, version=1)),
     ("bad-version", lambda w: _block(w, version=3)),
     ("bad-version", lambda w: _block(w, version=-1)),
+    ("bad-txns-prevout-null", lambda w: _block(w, [_null_input(w)])),
+    (
+        "bad-witness-nonce-size",
+        lambda w: _block(w, [_spend(w)], coinbase=lambda p: _with_reserved(p, bytes(31))),
+    ),
+    (
+        "bad-blk-sigops",
+        lambda w: _block(w, [_spend(w, output=TxOutput(0, bytes([Op.CHECKSIG]) * 20_001))]),
+    ),
+    ("bad-blk-length", lambda w: _block(w, [_large(w, 999_700)])),
+    ("bad-blk-weight", lambda w: _block(w, [_heavy(w)])),
     ("bad-witness-merkle-match", _wrong_witness),
     ("unexpected-witness", _unexpected_witness),
 )

@@ -102,7 +102,7 @@ def _reorganise(network, kernel, known):
 
 
 def test_both_refuse_what_breaks_a_rule(kernel) -> None:
-    """34 blocks of 23 kinds of fault: we name the reason Core has for it, and its tip stays."""
+    """39 blocks of 28 kinds of fault: we name the reason Core has for it, and its tip stays."""
     world = UtxoWorld()
     known = set()
     world.warm_up(103)
