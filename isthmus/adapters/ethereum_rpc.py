@@ -84,7 +84,7 @@ async def _converse(request: web.Request, open_session: OpenSession) -> web.WebS
         async with asyncio.TaskGroup() as group:
             sender = group.create_task(_send(socket, outgoing, too_slow))
             async for message in socket:
-                if message.type is WSMsgType.TEXT:
+                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:  # web3.py sends bytes
                     text = respond(session, message.data)
                     if text is not None:
                         put(text)
