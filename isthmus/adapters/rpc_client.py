@@ -1,5 +1,6 @@
 """JSON-RPC over HTTP: one call to the first node that answers."""
 
+import io
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -10,6 +11,7 @@ import msgspec
 from chainkit.primitives.errors import OperationFailed
 
 CALL_TIMEOUT_S = 10
+LARGE_BODY_BYTES = 1_048_576
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """A light block of the largest validator set is a few MiB."""
 
@@ -108,9 +110,11 @@ class HttpRpcTransport:
             "method": method,
             "params": dict(params),
         }
+        raw = msgspec.json.encode(request)
+        # A large body, such as a block, goes out in pieces: other calls are not held up.
         async with self._session.post(
             url,
-            data=msgspec.json.encode(request),
+            data=io.BytesIO(raw) if len(raw) > LARGE_BODY_BYTES else raw,
             headers={"Content-Type": "application/json"},
         ) as response:
             body = bytearray()
