@@ -33,6 +33,9 @@ FIXED: dict[str, object] = {
     "offset": 0,
     "magic": b"\xfa\xbf\xb5\xda",
     "code": 0x12,
+    "chain_id": 1,
+    "limit": 64,
+    "types": ("uint256", "bytes", "address", "string[]", "bytes32", "bytes[]"),
 }
 """What the other parameters are given, by name."""
 
@@ -54,6 +57,7 @@ EXEMPT = {
     "chainkit.modules.auth_codec.decode_account": _OWN,
     "chainkit.modules.bank_codec.decode_metadata": _OWN,
     "chainkit.modules.staking_params.decode_params": _OWN,
+    "parachains.account.world.decode_account_state": _OWN,
     "parachains.utxo.codec.decode_lots": _OWN,
     "parachains.utxo.codec.decode_payout": _OWN,
     "parachains.utxo.codec.decode_undo": _OWN,
@@ -76,6 +80,8 @@ ONE_WAY = {
     "chainkit.primitives.varint.decode_zigzag": "returns the offset after it as well",
     "chainkit.primitives.bech32.decode_bech32": "returns two values, which the encoder takes",
     "chainkit.primitives.bech32.decode_checked": "returns three values, which the encoder takes",
+    "parachains.account.contracts.abi.decode_abi": "its encoder takes the types too",
+    "parachains.account.wire.decode_frame": "returns code and size, the encoder takes the payload",
     "parachains.account.consensus.codec.decode_message": "takes what the encoder returns in two",
     "ibc.ics04_channel.acknowledgement.decode_acknowledgement": "reads what others write too",
 }

@@ -143,7 +143,7 @@ class Gossip:
             return []
         state.asked = True
         count = min(state.head + 1 - first, wire.MAX_BLOCKS_PER_MESSAGE)
-        return [(peer, wire.GET_BLOCKS, wire.encode_range(first, count))]
+        return [(peer, wire.GET_BLOCKS, wire.encode_range((first, count)))]
 
     def _give(self, peer: int, first: int, count: int) -> list[Out]:
         found: list[bytes] = []

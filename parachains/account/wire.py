@@ -107,8 +107,9 @@ def decode_number(payload: bytes) -> int:
     return read_uint(_decode(payload, 1), "number", _UINT64)
 
 
-def encode_range(first: int, count: int) -> bytes:
-    """Return the payload of ``GET_BLOCKS``."""
+def encode_range(wanted: tuple[int, int]) -> bytes:
+    """Return the payload of ``GET_BLOCKS``: the first number and the count."""
+    first, count = wanted
     return encode((encode_uint(first), encode_uint(count)))
 
 

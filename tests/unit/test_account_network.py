@@ -12,6 +12,8 @@ from chainkit.formats.ethereum.qbft import (
     with_extra_data,
 )
 from chainkit.formats.ethereum.transactions import transaction_hash
+from chainkit.primitives.errors import MalformedMessage
+from chainkit.primitives.types import Hash32
 from parachains.account import wire
 from parachains.account.consensus.validators import proposer_at
 from parachains.account.errors import BlockRefused
@@ -168,7 +170,7 @@ def test_a_header_that_names_its_own_validators_is_refused() -> None:
     ("code", "payload"),
     [
         (wire.BLOCKS, wire.encode_items([])),
-        (wire.GET_BLOCKS, wire.encode_range(1, 33)),
+        (wire.GET_BLOCKS, wire.encode_range((1, 33))),
         (wire.NEW_HEAD, b"\x82\x00\x01"),
         (wire.TRANSACTIONS, wire.encode_items([b"\x01\xc0"])),
         (0x12, b"\xc0"),
@@ -190,3 +192,18 @@ def test_a_peer_of_another_chain_is_refused() -> None:
     for wrong in (replace(status, chain_id=1), replace(status, genesis=bytes(32))):
         with pytest.raises(PeerBrokeRule, match="another chain"):
             node.gossip.peer_added(9, wrong)
+
+
+def test_what_nodes_say_reads_as_it_was_written() -> None:
+    """Frames, greetings, wishes and lists of bytes; another protocol or a huge frame is refused."""
+    status = wire.Status(1, 1_337, Hash32(bytes(32)), 7, 2**63)
+    assert wire.decode_status(wire.encode_status(status)) == status
+    assert wire.decode_range(wire.encode_range((3, 32))) == (3, 32)
+    assert wire.decode_items(wire.encode_items([b"a", b"bc"]), 2) == (b"a", b"bc")
+    frame = wire.encode_frame(wire.NEW_HEAD, b"xyz")
+    assert wire.decode_frame(frame[: wire.FRAME_BYTES]) == (wire.NEW_HEAD, 3)
+    for header in (b"http/1.1 ", frame[:5], b"iacc\x01\xff\xff\xff\xff"):
+        with pytest.raises(MalformedMessage):
+            wire.decode_frame(header)
+    with pytest.raises(MalformedMessage):
+        wire.decode_items(wire.encode_items([b"a", b"bc"]), 1)
