@@ -25,6 +25,8 @@ _HASH = b"h/"
 _TRANSACTION = b"t/"
 _GENESIS = b"genesis"
 _INDEX_BYTES = 4
+RECENT_BLOCKS = 32
+"""Blocks that are not read from the disk again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Chain:
         """
         self.ledger = ledger
         self._database = database
+        self._recent: dict[int, StoredBlock] = {}
         if ledger.state.height < 0:
             self._write(ledger.genesis(genesis), {_GENESIS: genesis.fingerprint()})
         if database.get(_GENESIS) != genesis.fingerprint():
@@ -87,7 +90,9 @@ class Chain:
             writes[_TRANSACTION + transaction_hash(transaction)] = place
         self._database.write(writes)
         self.ledger.state.committed(made.state)
-        return StoredBlock(block, found)
+        stored = self._recent[number] = StoredBlock(block, found)
+        self._recent.pop(number - RECENT_BLOCKS, None)
+        return stored
 
     def append(self, made: LedgerBlock, sealed: Block | None = None) -> StoredBlock:
         """Store the next block and its state; ``sealed`` is the same block with its seals.
@@ -104,6 +109,9 @@ class Chain:
 
     def at(self, number: int) -> StoredBlock | None:
         """Return the block at a number, or None."""
+        found = self._recent.get(number)
+        if found is not None:
+            return found
         data = self._database.get(height_key(_BLOCK, number)) if number >= 0 else None
         if data is None:
             return None

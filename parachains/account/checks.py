@@ -1,5 +1,7 @@
 """Whether a transaction can be in a block: the checks before it runs, with geth's texts."""
 
+from functools import lru_cache
+
 from chainkit.formats.ethereum.addresses import format_address
 from chainkit.formats.ethereum.errors import EthereumRuleBroken
 from chainkit.formats.ethereum.transactions import sender
@@ -21,8 +23,14 @@ from parachains.account.errors import (
     WrongChain,
 )
 from parachains.account.fees import fee_cap, intrinsic_gas, most_it_costs
-from parachains.account.limits import MAX_NONCE
+from parachains.account.limits import MAX_NONCE, REMEMBERED_SENDERS
 from parachains.account.world import AccountState
+
+
+@lru_cache(REMEMBERED_SENDERS)
+def _sender_of(transaction: Transaction) -> Address:
+    """Return who signed it; the pool, the block built and the block judged ask the same."""
+    return sender(transaction)
 
 
 def check_form(transaction: Transaction, *, chain_id: int, gas_limit: int) -> Address:
@@ -61,7 +69,7 @@ def check_form(transaction: Transaction, *, chain_id: int, gas_limit: int) -> Ad
             f"intrinsic gas too low: gas {transaction.gas_limit}, minimum needed {needed}"
         )
     try:
-        return sender(transaction)
+        return _sender_of(transaction)
     except EthereumRuleBroken as error:
         raise InvalidSender(f"invalid sender: {error}") from error
 

@@ -27,6 +27,9 @@ MAX_POOL_TRANSACTIONS = 5_120
 MAX_POOL_TRANSACTIONS_PER_SENDER = 64
 """go-ethereum's ``AccountQueue``."""
 
+REMEMBERED_SENDERS = 16_384
+"""Transactions whose sender is not recovered again: more than a block and the pool."""
+
 PRICE_BUMP_PERCENT = 10
 """go-ethereum's ``PriceBump``: a replacement pays so much more."""
 
