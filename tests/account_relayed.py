@@ -115,9 +115,9 @@ class Joined:
             self.account.block()
         assert (await client.outcome(signed.tx_hash)).code == 0
 
-    async def from_zone(self, receiver, denom, amount):
+    async def from_zone(self, receiver, denom, amount, timeout_s=600):
         key = self.zone.users["ann"]
-        message = self.message(key.address, receiver, denom, amount)
+        message = self.message(key.address, receiver, denom, amount, timeout_s)
         submitter = Submitter(self.zone.client(key), MemoryJournal(), self.clock)
         assert (await submitter.submit((message,), "transfer")).code == 0
 

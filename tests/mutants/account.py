@@ -160,6 +160,13 @@ MUTANTS = (
         f"{_IBC}::test_host_time_is_the_block_s",
     ),
     Mutant(
+        "account: heights have revision 0",
+        "parachains/account/ledger.py",
+        '    return ChainId(f"{chain_id}-0") if chain_revision(chain_id) else chain_id',
+        "    return chain_id",
+        f"{_IBC}::test_heights_have_revision_0",
+    ),
+    Mutant(
         "account: a replacement pays a tenth more",
         "parachains/account/mempool.py",
         "(_PERCENT + PRICE_BUMP_PERCENT)",

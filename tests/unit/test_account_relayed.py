@@ -67,14 +67,17 @@ async def test_coins_go_over_and_come_home(joined) -> None:
     assert len({node.chain.ledger.state.root for node in account.network.nodes}) == 1
 
 
-async def test_a_timeout_refunds(joined) -> None:
-    """A packet that nobody delivers in time is refunded to the last wei."""
+async def test_a_zone_s_timeout_is_proven_by_absence(joined) -> None:
+    """The zone refunds by an exclusion proof in the account chain's tries; so does this chain."""
     account, ann = joined.account, joined.zone.users["ann"].address
-    before = account.balance(SAM)
+    before, wei = (await joined.zone_balances(ann))["stone"], account.balance(SAM)
+    await joined.from_zone(account.text(SAM), "stone", 700, timeout_s=2)
     await joined.from_account(SAM, ann, NATIVE, ETHER, timeout_s=2)
-    fee = before - ETHER - account.balance(SAM)
-    for _ in range(5):
-        joined.zone.block()
+    fee = wei - ETHER - account.balance(SAM)
+    for chain in (account, joined.zone) * 3:
+        chain.block()
+    assert (await joined.zone_balances(ann))["stone"] == before - 700
     await joined.settle()
     assert joined.failures() == []
-    assert account.balance(SAM) == before - fee
+    assert (await joined.zone_balances(ann))["stone"] == before
+    assert account.balance(SAM) == wei - fee
