@@ -4,6 +4,7 @@ from tests.mutants.support import Mutant
 
 _TEST = "tests/unit/test_ibc_tendermint_end_to_end.py"
 _FORGED = f"{_TEST}::test_no_forgery_is_accepted"
+_BITCOIN = "tests/unit/test_demo_forged_bitcoin.py::test_no_forgery_is_accepted"
 _ORDERED = "tests/unit/test_ibc_ordered_end_to_end.py"
 _COMMIT = "chainkit/formats/tendermint/verify_commit.py"
 _PROOF = "chainkit/commitments/ics23/verify.py"
@@ -139,5 +140,41 @@ MUTANTS = [
         "        self._connections.verify_channel(\n",
         "        (lambda *_: None)(\n",
         f"{_ORDERED}::test_a_close_ends_what_was_not_received_and_nothing_else",
+    ),
+    Mutant(
+        "forged: a block header needs no work",
+        "chainkit/formats/bitcoin/header_chain.py",
+        "    check_proof_of_work(header, rules)\n",
+        "",
+        f"{_BITCOIN}[work_missing]",
+    ),
+    Mutant(
+        "forged: a block header may be of any difficulty",
+        "chainkit/formats/bitcoin/header_chain.py",
+        "    if header.bits != wanted:",
+        "    if False:",
+        f"{_BITCOIN}[retarget_wrong]",
+    ),
+    Mutant(
+        "forged: a block is final at once",
+        "light_clients/bitcoin/update.py",
+        "tip.height - client.confirmations + 1",
+        "tip.height",
+        f"{_BITCOIN}[block_shallow]",
+    ),
+    Mutant(
+        "forged: any commitment of a coinbase counts",
+        "light_clients/bitcoin/proofs.py",
+        "reversed(coinbase.outputs)",
+        "coinbase.outputs",
+        f"{_BITCOIN}[commitment_elsewhere]",
+    ),
+    Mutant(
+        "forged: a coinbase may be anywhere in its block",
+        "chainkit/formats/bitcoin/merkle.py",
+        '    if node != root:\n        raise WrongMerkleProof("branch does',
+        "    if root not in {node, *(branch_root(leaf, at, branch) for at in range(count))}:\n"
+        '        raise WrongMerkleProof("branch does',
+        f"{_BITCOIN}[coinbase_elsewhere]",
     ),
 ]
