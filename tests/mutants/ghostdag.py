@@ -100,7 +100,7 @@ MUTANTS = (
         _ORDER,
         "if len(anticone) > self._k or size == self._k:",
         "if size == self._k:",
-        "tests/property/test_ghostdag.py::test_the_blue_set_is_a_k_cluster",
+        f"{_FORMATS}::test_k_plus_one_blocks_aside_turn_red",
     ),
     Mutant(
         "ghostdag: a candidate beside a full blue block is red",
