@@ -286,3 +286,19 @@ def test_a_malformed_message_is_refused_by_name(decode, message):
     """Blank signers, odd names, unknown modes."""
     with pytest.raises(RuleBroken):
         decode(encode(message), PREFIX)
+
+
+def test_a_wellformed_message_is_read():
+    """Each message, from its bytes to its values."""
+    signer = format_address(b"\x07" * 20, "isthmus")
+    bind = tx_pb2.MsgBindChain(authority=signer, chain="z-1", client_id="07-tendermint-3")
+    cap = tx_pb2.MsgSetCap(operator=signer, chain="z", cap=2)
+    policy = tx_pb2.MsgSetChannelPolicy(authority=signer, channel="channel-4", mode=1)
+    rise = tx_pb2.MsgConfirmRise(authority=signer, chain="z")
+    back = tx_pb2.MsgReinstate(authority=signer, chain="z")
+
+    assert messages.decode_bind_chain(encode(bind), "isthmus").client_id == "07-tendermint-3"
+    assert messages.decode_set_cap(encode(cap), "isthmus").cap == 2
+    assert messages.decode_set_channel_policy(encode(policy), "isthmus").mode is Mode(1)
+    assert messages.decode_confirm_rise(encode(rise), "isthmus").chain == "z"
+    assert messages.decode_reinstate(encode(back), "isthmus").signer == b"\x07" * 20
