@@ -17,7 +17,13 @@ from pathlib import Path
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.commitments.iavl.tree import ImmutableTree, MutableTree
 from chainkit.commitments.ics23 import IAVL_SPEC, verify_membership, verify_non_membership
-from chainkit.commitments.patricia_trie import ordered_trie, verify_proof, verify_secure_proof
+from chainkit.commitments.patricia_trie import (
+    MemoryNodeStore,
+    SecureTrie,
+    ordered_trie,
+    verify_proof,
+    verify_secure_proof,
+)
 from chainkit.formats.bitcoin import addresses
 from chainkit.primitives.errors import OperationFailed, RuleBroken
 from chainkit.primitives.keccak import keccak256
@@ -380,18 +386,41 @@ def _rlp(data: bytes) -> None:
     assert rlp.decode_python(data) == item
 
 
-def _trie_proof(data: bytes) -> None:
-    """Take a list of nodes as a proof under the first one's hash, for a key of either kind."""
+def _trie_nodes(data: bytes) -> tuple[bytes, ...]:
+    """Return a list of nodes; none for what is no list of texts."""
     nodes = rlp.decode(data)
-    if isinstance(nodes, tuple) and nodes and all(isinstance(node, bytes) for node in nodes):
-        root = keccak256(nodes[0])
-        verify_proof(root, b"\x01", nodes)
-        verify_secure_proof(root, b"\x01", nodes)
+    texts = [node for node in nodes if isinstance(node, bytes)] if isinstance(nodes, tuple) else []
+    return tuple(texts) if len(texts) == len(nodes) else ()
+
+
+def _trie_proof(data: bytes) -> None:
+    """Take a list of nodes as a proof under the first one's hash."""
+    nodes = _trie_nodes(data)
+    if nodes:
+        verify_proof(keccak256(nodes[0]), b"\x01", nodes)
+
+
+def _secure_trie_proof(data: bytes) -> None:
+    """Take a list of nodes as a proof of a hashed key."""
+    nodes = _trie_nodes(data)
+    if nodes:
+        verify_secure_proof(keccak256(nodes[0]), b"\x01", nodes)
 
 
 def _trie_proofs() -> Sequence[object]:
     tries = [ordered_trie([bytes((size,)) * size for size in sizes]) for sizes in _TRIE_SIZES]
-    return [rlp.encode(trie.prove(key)) for trie in tries for key in (b"\x01", b"\x70")]
+    return [rlp.encode(trie.prove(b"\x01")) for trie in tries]
+
+
+def _secure_trie_proofs() -> Sequence[object]:
+    seeds = []
+    for sizes in _TRIE_SIZES:
+        trie = SecureTrie(MemoryNodeStore())
+        for size in sizes:
+            trie.put(bytes((size,)), bytes((size,)) * size)
+        trie.commit()
+        seeds += [rlp.encode(trie.prove(b"\x01"))]
+    return seeds
 
 
 _TRIE_SIZES = (range(1, 5), range(30, 60))
@@ -440,6 +469,7 @@ TARGETS = (
         lambda: (b"\x01", rlp.encode(b"v" * 60), rlp.encode((b"a", ((b"b" * 60,), b"")))),
     ),
     HandTarget("patricia_trie.proof", "bytes", _trie_proof, _trie_proofs),
+    HandTarget("patricia_trie.secure_proof", "bytes", _secure_trie_proof, _secure_trie_proofs),
     HandTarget("ics23.existence", "bytes", _existence, lambda: (_tree().prove(b"key5"),)),
     HandTarget("ics23.absence", "bytes", _absence, lambda: (_tree().prove(b"key55"),)),
     HandTarget(
