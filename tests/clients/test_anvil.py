@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import urllib.request
 from dataclasses import replace
 from itertools import count
@@ -111,6 +112,15 @@ class Anvil:
         assert "error" not in answer, answer
         return answer["result"]
 
+    def receipt(self, identifier):
+        """Ask until the transaction is mined: anvil answers a send before its block is there."""
+        deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        while time.monotonic() < deadline:
+            found = self("eth_getTransactionReceipt", identifier)
+            if found is not None:
+                return found
+        pytest.fail(f"{identifier} was not mined in {REQUEST_TIMEOUT_S} s")
+
 
 @pytest.fixture(scope="module")
 def anvil(anvil_binary):
@@ -152,7 +162,7 @@ def mined(anvil):
     for transaction in signed:
         identifier = anvil("eth_sendRawTransaction", "0x" + encode_transaction(transaction).hex())
         assert data(identifier) == transaction_hash(transaction)
-        receipt = anvil("eth_getTransactionReceipt", identifier)
+        receipt = anvil.receipt(identifier)
         blocks.append(anvil("eth_getBlockByHash", receipt["blockHash"], True))
     return signed, blocks
 
