@@ -1,6 +1,7 @@
 """Counting of vector cases, and the hypothesis profiles."""
 
 import os
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +22,13 @@ EXPECTED = Path(__file__).parent / "vectors" / "expected.toml"
 _counts: Counter[str] = Counter()
 
 
+RECURSION_LIMIT = 1_000
+"""CPython's own. py_ecc, below the oracles of Ethereum, raises it to 100,000 when it is imported,
+and then hostile nesting ends in a fault of the C stack instead of a ``RecursionError``."""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    sys.setrecursionlimit(RECURSION_LIMIT)
     for mark in item.iter_markers("vectors"):
         item.user_properties.append(("vector_set", mark.args[0]))
 

@@ -297,7 +297,9 @@ class AccountNode:
         if len(self._peers) >= MAX_PEERS:
             writer.close()
             return
-        await self._converse(reader, writer)
+        # Nobody awaits this task, and only the end of the process cancels it.
+        with suppress(asyncio.CancelledError):
+            await self._converse(reader, writer)
 
     async def _keep_dialing(self, address: str) -> None:
         host, _, port = address.rpartition(":")

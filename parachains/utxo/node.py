@@ -339,7 +339,9 @@ class UtxoNode:
             return
         self._inbound += 1
         try:
-            await self._converse(reader, writer)
+            # Nobody awaits this task, and only the end of the process cancels it.
+            with suppress(asyncio.CancelledError):
+                await self._converse(reader, writer)
         finally:
             self._inbound -= 1
 
