@@ -105,14 +105,6 @@ class InvalidTransition(IntegrityRefusal):
     reason = "invalid change"
 
 
-class InvalidEndorsement(IntegrityRefusal):
-    """The sources are too few, not independent, too low or not bonded."""
-
-    code = 14
-    rule = "IL-endorse"
-    reason = "invalid endorsement"
-
-
 class LedgerBroken(IntegrityRefusal):
     """An entry of the ledger of zones would fall below zero."""
 

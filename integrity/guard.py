@@ -24,7 +24,7 @@ from ibc.ics04_channel.types import ChannelEnd, Packet
 from ibc.ics26_routing.port import Admission
 from integrity.axes import HIGHEST, LOWEST, Level
 from integrity.contents import DATA_FOR_THE_HUB, ContentReader
-from integrity.errors import QuotaExceeded, ReturnMemo, ReturnReceiver
+from integrity.errors import ChainIsolated, QuotaExceeded, ReturnMemo, ReturnReceiver
 from integrity.levels import LevelState, level_before_fall
 from integrity.records import (
     HUB,
@@ -103,26 +103,21 @@ class IntegrityGuard:
         channel_id: ChannelId,
         data: bytes,  # noqa: ARG002 - assets are judged by their lots, data by the hub's level
     ) -> None:
-        """Refuse to send to an isolated chain, and above the hub's own level.
+        """Refuse to send to an isolated chain, and plain data above the hub's own level.
 
-        What is sent on has been judged when it was received; tokens are judged by their lots.
+        What is sent on has been judged when it was received; tokens are judged as their lots
+        are drawn.
         """
         end = self.channels.get(ctx, port_id, channel_id)
         if end is None:
             return
         store = open_store(ctx)
         destination = self.behind(ctx, store, end).chain
-        hub = hub_level(store)
-        judge(
-            Flow(
-                label=hub,
-                label_when_sent=hub,
-                destination=destination.level.level,
-                hub=hub,
-                content=Content.DATA if port_id not in self.readers else Content.RETURN,
-                isolated=destination.isolated,
-            )
-        )
+        if destination.isolated:
+            raise ChainIsolated(destination.isolated)
+        if port_id not in self.readers:
+            hub = hub_level(store)
+            judge(Flow(hub, hub, destination.level.level, hub))
 
     def admit_acknowledgement(
         self,

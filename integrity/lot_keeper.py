@@ -10,8 +10,8 @@ from ibc.ics20_transfer.port import TokenLedger
 from ibc.ics20_transfer.state import escrow_address
 from ibc.ics20_transfer.transfers import MODULE
 from integrity.axes import LOWEST
-from integrity.errors import LotFrozen, LotTooLow, ReturnReceiver
-from integrity.guard import IntegrityGuard
+from integrity.errors import HubTooLow, LotFrozen, LotTooLow, ReturnReceiver
+from integrity.guard import IntegrityGuard, hub_level
 from integrity.lots import MIXED, Drawn, Lot, add, draw, put_back, total
 from integrity.records import SentCoins
 from integrity.rules import Mode
@@ -50,6 +50,7 @@ class LotKeeper:
         A channel that is not strict takes every lot, and the port there is demoted.
 
         Raises:
+            HubTooLow: The chain is above the hub; only what goes home is sent there.
             LotTooLow: The owner has not enough with a high enough label.
             LotFrozen: It would be enough without what is in quarantine.
         """
@@ -57,6 +58,8 @@ class LotKeeper:
         end = self.guard.channels.require(ctx, port_id, channel_id)
         there = self.guard.behind(ctx, store, end)
         wanted = LOWEST if goes_home else there.chain.level.level
+        if wanted > hub_level(store):
+            raise HubTooLow(f"the hub is below {there.chain.name}, which is of level {wanted}")
         strict = store.policy(channel_id).mode is Mode.STRICT
         drawn = self._draw(ctx, store, owner, coin, wanted if strict else LOWEST)
         store.set_lots(owner, coin.denom, drawn.left)

@@ -163,9 +163,16 @@ MUTANTS = (
     Mutant(
         "integrity: isolation of what is sent",
         _GUARD,
-        "                isolated=destination.isolated,\n",
-        "",
+        "        if destination.isolated:",
+        "        if not destination.name:",
         f"{_T_GUARD}::test_an_isolated_chain_neither_sends_nor_receives",
+    ),
+    Mutant(
+        "integrity: the hub's own level binds its users",
+        _KEEPER,
+        "        if wanted > hub_level(store):",
+        "        if wanted > 4:",
+        f"{_T_GUARD}::test_users_of_a_hub_that_fell_send_nothing_upward_but_what_goes_home",
     ),
     Mutant(
         "integrity: a lot of the hub's users keeps its label",

@@ -272,6 +272,16 @@ def test_a_hub_that_fell_delivers_nothing_upward():
     assert refused_by(hub.send_up("high", "uhigh", 1, memo=forward(hub, "peer"))[1], HubTooLow)
 
 
+def test_users_of_a_hub_that_fell_send_nothing_upward_but_what_goes_home():
+    """What never left the hub is worth no more than the hub."""
+    hub = Hub(hub=1, high=3)
+    hub.chain.fund("bob", "uhub", 10)
+    with pytest.raises(HubTooLow):
+        send(hub.paths["high"].a, "bob", "carol", "uhub", 1)
+    hub.send_up("high", "uhigh", 5)
+    send(hub.paths["high"].a, "bob", "carol", hub.voucher("high", "uhigh"), 5)
+
+
 def test_plain_data_for_the_hub_needs_the_hubs_level():
     """A datagram of a low zone reaches no port of the hub."""
     hub = Hub(low=1)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1chainkit/wire/proto/isthmus/integrity/v1/tx.proto\x12\x14isthmus.integrity.v1\"C\n\x0cMsgBindChain\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\"\x16\n\x14MsgBindChainResponse\"9\n\tMsgSetCap\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\x12\x0b\n\x03\x63\x61p\x18\x03 \x01(\r\"\x13\n\x11MsgSetCapResponse\"2\n\x0eMsgConfirmRise\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x18\n\x16MsgConfirmRiseResponse\"]\n\x13MsgSetChannelPolicy\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\r\x12\x14\n\x0cstrict_equal\x18\x04 \x01(\x08\"\x1d\n\x1bMsgSetChannelPolicyResponse\"0\n\x0cMsgReinstate\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x16\n\x14MsgReinstateResponse\"<\n\x07MsgBond\x12\x10\n\x08\x65ndorser\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\x12\x10\n\x08operator\x18\x03 \x01(\t\"\x11\n\x0fMsgBondResponse\"<\n\nMsgEndorse\x12\x10\n\x08\x65ndorser\x18\x01 \x01(\t\x12\r\n\x05\x64\x61tum\x18\x02 \x01(\x0c\x12\r\n\x05level\x18\x03 \x01(\r\"\x14\n\x12MsgEndorseResponse\"A\n\x0cMsgChallenge\x12\x12\n\nchallenger\x18\x01 \x01(\t\x12\r\n\x05\x64\x61tum\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x16\n\x14MsgChallengeResponse\"9\n\tMsgAppeal\x12\r\n\x05owner\x18\x01 \x01(\t\x12\r\n\x05\x64\x65nom\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"#\n\x11MsgAppealResponse\x12\x0e\n\x06\x61ppeal\x18\x01 \x01(\x04\"/\n\nMsgRelease\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0e\n\x06\x61ppeal\x18\x02 \x01(\x04\"\x14\n\x12MsgReleaseResponse2\x95\x07\n\x03Msg\x12[\n\tBindChain\x12\".isthmus.integrity.v1.MsgBindChain\x1a*.isthmus.integrity.v1.MsgBindChainResponse\x12R\n\x06SetCap\x12\x1f.isthmus.integrity.v1.MsgSetCap\x1a\'.isthmus.integrity.v1.MsgSetCapResponse\x12\x61\n\x0b\x43onfirmRise\x12$.isthmus.integrity.v1.MsgConfirmRise\x1a,.isthmus.integrity.v1.MsgConfirmRiseResponse\x12p\n\x10SetChannelPolicy\x12).isthmus.integrity.v1.MsgSetChannelPolicy\x1a\x31.isthmus.integrity.v1.MsgSetChannelPolicyResponse\x12[\n\tReinstate\x12\".isthmus.integrity.v1.MsgReinstate\x1a*.isthmus.integrity.v1.MsgReinstateResponse\x12L\n\x04\x42ond\x12\x1d.isthmus.integrity.v1.MsgBond\x1a%.isthmus.integrity.v1.MsgBondResponse\x12U\n\x07\x45ndorse\x12 .isthmus.integrity.v1.MsgEndorse\x1a(.isthmus.integrity.v1.MsgEndorseResponse\x12[\n\tChallenge\x12\".isthmus.integrity.v1.MsgChallenge\x1a*.isthmus.integrity.v1.MsgChallengeResponse\x12R\n\x06\x41ppeal\x12\x1f.isthmus.integrity.v1.MsgAppeal\x1a\'.isthmus.integrity.v1.MsgAppealResponse\x12U\n\x07Release\x12 .isthmus.integrity.v1.MsgRelease\x1a(.isthmus.integrity.v1.MsgReleaseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1chainkit/wire/proto/isthmus/integrity/v1/tx.proto\x12\x14isthmus.integrity.v1\"C\n\x0cMsgBindChain\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\"\x16\n\x14MsgBindChainResponse\"9\n\tMsgSetCap\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\x12\x0b\n\x03\x63\x61p\x18\x03 \x01(\r\"\x13\n\x11MsgSetCapResponse\"2\n\x0eMsgConfirmRise\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x18\n\x16MsgConfirmRiseResponse\"]\n\x13MsgSetChannelPolicy\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\r\x12\x14\n\x0cstrict_equal\x18\x04 \x01(\x08\"\x1d\n\x1bMsgSetChannelPolicyResponse\"0\n\x0cMsgReinstate\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x16\n\x14MsgReinstateResponse2\xe8\x03\n\x03Msg\x12[\n\tBindChain\x12\".isthmus.integrity.v1.MsgBindChain\x1a*.isthmus.integrity.v1.MsgBindChainResponse\x12R\n\x06SetCap\x12\x1f.isthmus.integrity.v1.MsgSetCap\x1a\'.isthmus.integrity.v1.MsgSetCapResponse\x12\x61\n\x0b\x43onfirmRise\x12$.isthmus.integrity.v1.MsgConfirmRise\x1a,.isthmus.integrity.v1.MsgConfirmRiseResponse\x12p\n\x10SetChannelPolicy\x12).isthmus.integrity.v1.MsgSetChannelPolicy\x1a\x31.isthmus.integrity.v1.MsgSetChannelPolicyResponse\x12[\n\tReinstate\x12\".isthmus.integrity.v1.MsgReinstate\x1a*.isthmus.integrity.v1.MsgReinstateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,26 +51,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MSGREINSTATE']._serialized_end=500
   _globals['_MSGREINSTATERESPONSE']._serialized_start=502
   _globals['_MSGREINSTATERESPONSE']._serialized_end=524
-  _globals['_MSGBOND']._serialized_start=526
-  _globals['_MSGBOND']._serialized_end=586
-  _globals['_MSGBONDRESPONSE']._serialized_start=588
-  _globals['_MSGBONDRESPONSE']._serialized_end=605
-  _globals['_MSGENDORSE']._serialized_start=607
-  _globals['_MSGENDORSE']._serialized_end=667
-  _globals['_MSGENDORSERESPONSE']._serialized_start=669
-  _globals['_MSGENDORSERESPONSE']._serialized_end=689
-  _globals['_MSGCHALLENGE']._serialized_start=691
-  _globals['_MSGCHALLENGE']._serialized_end=756
-  _globals['_MSGCHALLENGERESPONSE']._serialized_start=758
-  _globals['_MSGCHALLENGERESPONSE']._serialized_end=780
-  _globals['_MSGAPPEAL']._serialized_start=782
-  _globals['_MSGAPPEAL']._serialized_end=839
-  _globals['_MSGAPPEALRESPONSE']._serialized_start=841
-  _globals['_MSGAPPEALRESPONSE']._serialized_end=876
-  _globals['_MSGRELEASE']._serialized_start=878
-  _globals['_MSGRELEASE']._serialized_end=925
-  _globals['_MSGRELEASERESPONSE']._serialized_start=927
-  _globals['_MSGRELEASERESPONSE']._serialized_end=947
-  _globals['_MSG']._serialized_start=950
-  _globals['_MSG']._serialized_end=1867
+  _globals['_MSG']._serialized_start=527
+  _globals['_MSG']._serialized_end=1015
 # @@protoc_insertion_point(module_scope)
