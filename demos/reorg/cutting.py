@@ -303,7 +303,8 @@ async def judge(stage: Stage, act: Act, healed: Healed, began_s: float) -> Cut:
     tip = await agree(stage)
     tips: Sequence[Tip] = [await miner.tip() for miner in stage.miners]
     replayed = await replay(stage, tip)
-    after = await hub.look_at(net, act.client_id)
+    # The client went on meanwhile: its newest heights are others, so ask for the same ones.
+    after = await hub.look_at(net, act.client_id, min(healed.before.kept, default=None))
     evidence = await hub.find_evidence(net, act.client_id, healed.hub_height)
     paid = await hub.received(net, stage.channel.on_b)
     sent = set((await hub.sent(net, stage.channel.on_a)).values())

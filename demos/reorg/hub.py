@@ -37,7 +37,7 @@ class ClientSeen:
     kept: Mapping[int, AnyValue]
 
     def changed_in(self, later: "ClientSeen") -> int:
-        """Return at how many of the heights kept now something else is kept later."""
+        """Return at how many of the heights kept now something else, or nothing, is kept later."""
         return sum(later.kept.get(height) != state for height, state in self.kept.items())
 
 
@@ -87,14 +87,15 @@ async def clients_of_coin(net: Network) -> dict[ClientId, ClientInfo]:
     return {client_id: info for client_id, info in read.items() if info is not None}
 
 
-async def look_at(net: Network, client_id: ClientId) -> ClientSeen:
-    """Return a client with what it keeps of its newest heights."""
+async def look_at(net: Network, client_id: ClientId, lowest: int | None = None) -> ClientSeen:
+    """Return a client with what it keeps from ``lowest`` on, or of its newest heights."""
     hub = await net.client(HUB)
     info = (await clients_of_coin(net))[client_id]
     newest = info.latest_height.revision_height
+    first = newest - KEPT_HEIGHTS + 1 if lowest is None else lowest
     kept: dict[int, AnyValue] = {}
     for height in await hub.consensus_heights(client_id):
-        if height.revision_height > newest - KEPT_HEIGHTS:
+        if height.revision_height >= first:
             state = await hub.hosted_consensus_state(client_id, height)
             if state is not None:
                 kept[height.revision_height] = state

@@ -119,13 +119,24 @@ def test_the_json_has_plain_fields() -> None:
 # --- the wire ----------------------------------------------------------------------------
 
 
-async def _echo(reader, writer):
-    while data := await reader.read(100):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
+class Echo:
+    """Answers with what it hears; ``ended`` waits for its conversations, so that none outlives it."""
+
+    def __init__(self):
+        self.conversations = []
+
+    async def __call__(self, reader, writer):
+        self.conversations.append(asyncio.current_task())
+        with contextlib.suppress(OSError):
+            while data := await reader.read(100):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    async def ended(self):
+        await asyncio.gather(*self.conversations)
 
 
 async def _says(port, data):
@@ -146,7 +157,8 @@ async def test_a_wire_carries_is_cut_and_carries_again() -> None:
     """
     Whole, bytes go both ways; cut, open connections end and new ones get nothing.
     """
-    server = await asyncio.start_server(_echo, LOOPBACK, 0)
+    echo = Echo()
+    server = await asyncio.start_server(echo, LOOPBACK, 0)
     with Wire() as wire:
         wire.target_port = server.sockets[0].getsockname()[1]
         assert await _says(wire.port, b"hello") == b"hello"
@@ -158,11 +170,14 @@ async def test_a_wire_carries_is_cut_and_carries_again() -> None:
         with pytest.raises((OSError, asyncio.IncompleteReadError)):
             await reader.readexactly(1)
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
         assert await _says(wire.port, b"hello") == b""
 
         wire.heal()
         assert await _says(wire.port, b"again") == b"again"
     server.close()
+    await echo.ended()
 
 
 def test_the_second_miner_dials_the_wire_and_the_relayer_asks_the_first(tmp_path) -> None:

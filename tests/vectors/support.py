@@ -35,7 +35,7 @@ def vector_set(name: str) -> list[pytest.MarkDecorator]:
     """Marks for a test module or function that runs cases of the set ``name``, e.g. "cometbft/merkle".
 
     The first part names the folder. Each passed test counts one case; a test that runs many
-    cases in a loop adds the rest with the fixture ``vector_cases``.
+    cases in a loop says how many, itself included, with the fixture ``vector_cases``.
     """
     folder = name.split("/", maxsplit=1)[0]
     return [

@@ -53,7 +53,7 @@ def test_what_ibft2_hashes(vector_cases: Any) -> None:
 
     assert ibft2.encode_without_seals(extra) == without_seals
     assert ibft2.encode_without_round_and_seals(extra) == without_round
-    vector_cases(1)
+    vector_cases(2)
 
 
 @pytest.mark.vectors("besu/ibft2_hashes")
