@@ -42,7 +42,7 @@ type: $(STAMP) ## mypy --strict
 docs: $(STAMP) ## links, command examples and log events named in the documents exist
 	$(PYTEST) tests/house
 
-e2e: $(STAMP) ## real processes and long tests, one after another (< 15 minutes)
+e2e: $(STAMP) ## real processes and long tests, one after another (< 25 minutes)
 	$(PYTEST) -v --durations=10 -m "e2e or slow" tests
 
 clients: $(STAMP) ## foreign clients against our endpoints
