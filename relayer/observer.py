@@ -11,7 +11,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass, field, replace
 
 from chainkit.primitives.errors import OperationFailed
-from chainkit.primitives.heights import Height, chain_revision
+from chainkit.primitives.heights import Height
 from chainkit.primitives.types import BlockHeight, ClientId, Sequence, TimestampNs
 from ibc.ics02_client.port import AnyValue
 from ibc.ics03_connection.types import ConnectionState
@@ -95,7 +95,6 @@ class Observer:
         client, forks = await self._client(side, statuses[side.other].height)
         return EndView(
             status=statuses[side],
-            revision=chain_revision(host.chain_id),
             client=client,
             connection=None,
             channels=(),

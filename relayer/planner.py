@@ -235,7 +235,7 @@ def _order_of(outgoing: OutgoingPacket) -> tuple[str, str, int]:
 def has_timed_out(outgoing: OutgoingPacket, destination: EndView) -> bool:
     """Return whether the destination's newest header is at or after the packet's timeout."""
     packet = outgoing.packet
-    height = Height(destination.revision, destination.status.height)
+    height = Height(destination.status.revision, destination.status.height)
     if not packet.timeout_height.is_zero() and height >= packet.timeout_height:
         return True
     return 0 < packet.timeout_timestamp <= destination.status.time

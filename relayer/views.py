@@ -85,7 +85,6 @@ class EndView:
     """One chain of the path."""
 
     status: ChainStatus
-    revision: int
     client: ClientView | None
     connection: ConnectionInfo | None
     channels: tuple[IdentifiedChannel, ...]

@@ -48,6 +48,15 @@ def parse_height(text: str) -> Height:
     return Height(revision, height)
 
 
+def without_revision(chain_id: ChainId) -> ChainId:
+    """Return the name that IBC's modules run under where the chain's heights have revision 0.
+
+    So it is on chains that light clients know by block numbers alone, whatever number the
+    chain's name ends with.
+    """
+    return ChainId(f"{chain_id}-0") if chain_revision(chain_id) else chain_id
+
+
 def chain_revision(chain_id: ChainId) -> int:
     """Return N for a chain id ``name-N`` with N from 1, else 0 (ibc-go ``ParseChainID``)."""
     match = _REVISION.fullmatch(chain_id)

@@ -16,7 +16,7 @@ from chainkit.formats.ethereum.types import (
     Header,
     Transaction,
 )
-from chainkit.primitives.heights import chain_revision
+from chainkit.primitives.heights import without_revision
 from chainkit.primitives.types import Address, ChainId, Denom
 from chainkit.runtime.gas import GasMeter
 from chainkit.runtime.messages import MessageRouter, QueryRouter
@@ -241,14 +241,6 @@ class Ledger:
         for name, expected, value in _differences(found.block.header, header):
             raise BlockRefused(name, f"have {_shown(value)}, want {_shown(expected)}")
         return replace(found, block=block)
-
-
-def without_revision(chain_id: ChainId) -> ChainId:
-    """Return the name that IBC's modules run under, which gives this chain's heights revision 0.
-
-    Light clients know a block by its number alone, whatever number the chain's name ends with.
-    """
-    return ChainId(f"{chain_id}-0") if chain_revision(chain_id) else chain_id
 
 
 def check_header(parent: Header, header: Header) -> None:

@@ -17,7 +17,7 @@ from chainkit.modules.auth import AuthModule
 from chainkit.modules.bank import BankModule
 from chainkit.primitives.amounts import Coin
 from chainkit.primitives.errors import RuleBroken
-from chainkit.primitives.heights import chain_revision
+from chainkit.primitives.heights import without_revision
 from chainkit.primitives.types import Address, BlockHeight, ChainId, Hash32, TimestampNs
 from chainkit.runtime.addresses import format_address, module_address
 from chainkit.runtime.ante import Account
@@ -179,7 +179,7 @@ class StateMachine:
 
     def _context(self, blue_score: int, chain_time_ms: int, base: Callable[[str], Any]) -> Context:
         return Context(
-            chain_id=_without_revision(self.parameters.chain_id),
+            chain_id=without_revision(self.parameters.chain_id),
             height=BlockHeight(blue_score),
             time=TimestampNs(chain_time_ms * NS_PER_MS),
             mode=ExecutionMode.DELIVER,
@@ -253,12 +253,6 @@ class StateMachine:
             for event in (action, *ctx.events.cut(mark)):
                 ctx.emit(event.with_attribute("msg_index", str(index)))
         return tuple(responses)
-
-
-def _without_revision(chain_id: ChainId) -> ChainId:
-    """Return the chain's name as its modules know it: light clients give it revision 0."""
-    revision = chain_revision(chain_id)
-    return ChainId(chain_id.removesuffix(f"-{revision}")) if revision else chain_id
 
 
 def _refused(

@@ -27,6 +27,8 @@ class ChainStatus:
 
     height: BlockHeight
     time: TimestampNs
+    revision: int = 0
+    """Revision of the chain's heights; 0 where light clients know blocks by number alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from chainkit.formats.bitcoin.sighash import SIGHASH_ALL
 from chainkit.formats.bitcoin.transactions import OutPoint, Transaction
 from chainkit.primitives.amounts import Coin as Lot
 from chainkit.primitives.errors import RuleBroken
+from chainkit.primitives.heights import without_revision
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from chainkit.primitives.types import Address, BlockHeight, ChainId, Denom, TimestampNs
 from chainkit.runtime.addresses import format_address
@@ -171,7 +172,7 @@ class StateMachine:
             return transient if name == ledger.TRANSIENT else base(name)
 
         return Context(
-            chain_id=self.chain_id,
+            chain_id=without_revision(self.chain_id),
             height=BlockHeight(height),
             time=TimestampNs(seconds * NS_PER_SECOND),
             mode=ExecutionMode.DELIVER,

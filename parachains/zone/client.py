@@ -6,7 +6,7 @@ simple-merkle multistore, and the value of block H is proven under the header at
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chainkit.commitments.ics23 import IAVL_SPEC, TENDERMINT_SPEC
 from chainkit.formats.tendermint.types import BlockIdFlag, LightBlock, SignedHeader, ValidatorSet
@@ -124,7 +124,7 @@ class ZoneClient(IbcQueries):
 
     async def status(self) -> ChainStatus:
         """Return the newest committed block."""
-        return await self._rpc.status()
+        return replace(await self._rpc.status(), revision=self._revision)
 
     async def time_at(self, height: Height) -> TimestampNs:
         """Return the time of the header at ``height``."""

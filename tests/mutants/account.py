@@ -161,7 +161,7 @@ MUTANTS = (
     ),
     Mutant(
         "account: heights have revision 0",
-        "parachains/account/ledger.py",
+        "chainkit/primitives/heights.py",
         '    return ChainId(f"{chain_id}-0") if chain_revision(chain_id) else chain_id',
         "    return chain_id",
         f"{_IBC}::test_heights_have_revision_0",

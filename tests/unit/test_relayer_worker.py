@@ -153,6 +153,23 @@ def test_a_late_packet_is_timed_out_and_not_received() -> None:
     assert not relay.b.state.received
 
 
+def test_a_number_at_the_end_of_a_name_is_a_revision_only_where_clients_say_so() -> None:
+    """
+    A chain whose blocks are known by number alone may be called anything: its heights have
+    revision 0, so a packet for a height that passed is timed out.
+    """
+    relay = Relay()
+    relay.b.chain_id = "b-7"
+    relay.ready()
+    relay.a.send("channel-0", timeout_height=Height(1, relay.b.height))
+    relay.rounds()
+    assert [p.sequence for p in relay.a.state.timed_out] == []
+
+    relay.a.send("channel-0", timeout_height=Height(0, relay.b.height))
+    relay.rounds()
+    assert 2 in [p.sequence for p in relay.a.state.timed_out]
+
+
 def test_an_ordered_channel_closes_after_a_timeout_on_both_ends() -> None:
     """
     In-flight packets end too: with the channel closed, they time out on close.

@@ -12,6 +12,8 @@ from chainkit.formats.bitcoin.proof_of_work import check_proof_of_work
 from chainkit.formats.bitcoin.script import p2wpkh
 from chainkit.formats.bitcoin.transactions import TxOutput
 from chainkit.primitives.errors import MalformedMessage
+from chainkit.primitives.heights import Height
+from ibc.ics04_channel.packets import self_height
 from light_clients.bitcoin.proofs import committed_root
 from parachains.utxo.chain import UnknownParent
 from parachains.utxo.kind import CHAIN_KIND
@@ -191,3 +193,11 @@ async def test_a_node_s_health_is_what_the_node_says() -> None:
     assert (health.height, health.peers, health.is_catching_up) == (7, 2, True)
     with pytest.raises(MalformedMessage):
         await CHAIN_KIND.node_health(_Answers(**{**said, "net_info": []}))
+
+
+def test_heights_have_revision_0(world) -> None:
+    """The chain is called utxo-1; clients elsewhere know its blocks by number alone."""
+    world.mine()
+    ctx = world.chain.machine.query_context(world.chain.tip.height, 1_700_000_000)
+
+    assert self_height(ctx) == Height(0, world.chain.tip.height)
