@@ -91,7 +91,6 @@ class Observer:
         return self._clients.get(side)
 
     async def _bare_end(self, side: Side, statuses: dict[Side, ChainStatus]) -> EndView:
-        host = self._chains[side]
         client, forks = await self._client(side, statuses[side.other].height)
         return EndView(
             status=statuses[side],

@@ -18,7 +18,7 @@ from chainkit.modules.bank import BankModule
 from chainkit.primitives.amounts import Coin
 from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.heights import without_revision
-from chainkit.primitives.types import Address, BlockHeight, ChainId, Hash32, TimestampNs
+from chainkit.primitives.types import Address, BlockHeight, Hash32, TimestampNs
 from chainkit.runtime.addresses import format_address, module_address
 from chainkit.runtime.ante import Account
 from chainkit.runtime.context import Context, ExecutionMode
