@@ -18,10 +18,10 @@ from ibc.ics04_channel.acknowledgement import (
     decode_acknowledgement,
     encode_acknowledgement,
 )
-from ibc.ics04_channel.channels import Channels
-from ibc.ics04_channel.errors import InvalidAcknowledgement
-from ibc.ics04_channel.types import ChannelEnd, Packet
+from ibc.ics04_channel.errors import ChannelNotFound, InvalidAcknowledgement
+from ibc.ics04_channel.types import Packet
 from ibc.ics26_routing.port import Admission
+from ibc.ics26_routing.remotes import RemotePort, Remotes
 from integrity.axes import HIGHEST, LOWEST, Level
 from integrity.contents import DATA_FOR_THE_HUB, ContentReader
 from integrity.errors import ChainIsolated, QuotaExceeded, ReturnMemo, ReturnReceiver
@@ -54,7 +54,7 @@ class Ends:
 class IntegrityGuard:
     """Judges every packet that the hub receives, sends on or answers."""
 
-    channels: Channels
+    remotes: Remotes
     readers: Mapping[PortId, ContentReader]
 
     @property
@@ -62,14 +62,24 @@ class IntegrityGuard:
         """The rule's name."""
         return "integrity"
 
-    def behind(self, ctx: Context, store: IntegrityStore, end: ChannelEnd) -> Ends:
-        """Return the chain behind a channel; one that nobody bound is of level 0."""
-        connection = self.channels.connections.require(ctx, end.connection_hops[0])
-        chain = store.chain_of_client(connection.client_id) or _unknown(connection.client_id)
-        return Ends(chain, end.counterparty.port_id)
+    def behind(self, store: IntegrityStore, remote: RemotePort) -> Ends:
+        """Return the chain that a client follows; one that nobody bound is of level 0."""
+        chain = store.chain_of_client(remote.client_id) or _unknown(remote.client_id)
+        return Ends(chain, remote.port_id)
+
+    def over(self, ctx: Context, store: IntegrityStore, port: PortId, channel: ChannelId) -> Ends:
+        """Return the chain behind a channel.
+
+        Raises:
+            ChannelNotFound: There is no such channel.
+        """
+        remote = self.remotes.find(ctx, port, channel)
+        if remote is None:
+            raise ChannelNotFound(f"{port}/{channel}")
+        return self.behind(store, remote)
 
     def check_receive(
-        self, ctx: Context, channel: ChannelEnd, packet: Packet, relayer: Address
+        self, ctx: Context, source: RemotePort, packet: Packet, relayer: Address
     ) -> Admission:
         """Judge a packet by its lineage, its destination and the ledger of zones.
 
@@ -77,30 +87,30 @@ class IntegrityGuard:
             IntegrityRefusal: By the rule that it names.
         """
         store = open_store(ctx)
-        source = self.behind(ctx, store, channel)
+        ends = self.behind(store, source)
         reader = self.readers.get(packet.destination_port)
         contents = DATA_FOR_THE_HUB if reader is None else reader.read(packet)
         self._check_ledger(store, packet, contents)
-        flow, destination = self._flow(ctx, store, packet, source, contents)
+        flow, destination = self._flow(ctx, store, packet, ends, contents)
         if destination is None:
             # The application refuses a channel that does not exist.
             return Admission.DELIVER
         self._check_return(contents, flow)
         delivery = judge(flow)
         if delivery is Delivery.HOLD:
-            self._hold(ctx, store, packet, source, relayer)
+            self._hold(ctx, store, packet, ends, relayer)
             return Admission.HOLD
-        self._count(ctx, store, source.chain)
+        self._count(ctx, store, ends.chain)
         if delivery in {Delivery.DEMOTE, Delivery.QUARANTINE}:
             store.lower_floor(destination.chain.name, destination.port, flow.label)
-        self._note(ctx, store, packet, contents, source, destination, flow, delivery)
+        self._note(ctx, store, packet, contents, ends, destination, flow, delivery)
         return Admission.DELIVER
 
     def check_send(
         self,
         ctx: Context,
+        destination: RemotePort,
         port_id: PortId,
-        channel_id: ChannelId,
         data: bytes,  # noqa: ARG002 - assets are judged by their lots, data by the hub's level
     ) -> None:
         """Refuse to send to an isolated chain, and plain data above the hub's own level.
@@ -108,21 +118,18 @@ class IntegrityGuard:
         What is sent on has been judged when it was received; tokens are judged as their lots
         are drawn.
         """
-        end = self.channels.get(ctx, port_id, channel_id)
-        if end is None:
-            return
         store = open_store(ctx)
-        destination = self.behind(ctx, store, end).chain
-        if destination.isolated:
-            raise ChainIsolated(destination.isolated)
+        chain = self.behind(store, destination).chain
+        if chain.isolated:
+            raise ChainIsolated(chain.isolated)
         if port_id not in self.readers:
             hub = hub_level(store)
-            judge(Flow(hub, hub, destination.level.level, hub))
+            judge(Flow(hub, hub, chain.level.level, hub))
 
     def admit_acknowledgement(
         self,
         ctx: Context,
-        channel: ChannelEnd,
+        destination: RemotePort,
         packet: Packet,  # noqa: ARG002 - the port's signature
         acknowledgement: bytes,
     ) -> bytes:
@@ -131,7 +138,7 @@ class IntegrityGuard:
         An answer of a chain at least as high as the hub passes as it is.
         """
         store = open_store(ctx)
-        chain = self.behind(ctx, store, channel).chain
+        chain = self.behind(store, destination).chain
         if chain.level.level >= hub_level(store):
             return acknowledgement
         try:
@@ -164,8 +171,8 @@ class IntegrityGuard:
         destination: Ends | None
         if contents.onward_channel:
             port, channel = PortId(contents.onward_port), ChannelId(contents.onward_channel)
-            end = self.channels.get(ctx, port, channel)
-            destination = None if end is None else self.behind(ctx, store, end)
+            remote = self.remotes.find(ctx, port, channel)
+            destination = None if remote is None else self.behind(store, remote)
             policy = store.policy(channel)
         else:
             hub_chain = store.chain(HUB) or _unknown(ClientId(HUB))

@@ -55,8 +55,7 @@ class LotKeeper:
             LotFrozen: It would be enough without what is in quarantine.
         """
         store = open_store(ctx)
-        end = self.guard.channels.require(ctx, port_id, channel_id)
-        there = self.guard.behind(ctx, store, end)
+        there = self.guard.over(ctx, store, port_id, channel_id)
         wanted = LOWEST if goes_home else there.chain.level.level
         if wanted > hub_level(store):
             raise HubTooLow(f"the hub is below {there.chain.name}, which is of level {wanted}")
@@ -95,8 +94,7 @@ class LotKeeper:
         else:
             entry = store.zone(channel_id, coin.denom)
             store.set_zone(channel_id, coin.denom, arrived(entry, coin.amount))
-            end = self.guard.channels.require(ctx, packet.destination_port, channel_id)
-            source = self.guard.behind(ctx, store, end).chain
+            source = self.guard.over(ctx, store, packet.destination_port, channel_id).chain
             floor = store.floor(source.name, packet.source_port)
             label = source.level.level if floor is None else min(floor, source.level.level)
             lots = (Lot(label, source.name, ctx.height, coin.amount),)

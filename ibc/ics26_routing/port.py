@@ -19,6 +19,7 @@ from chainkit.runtime.module import Module
 from ibc.ics04_channel.acknowledgement import Acknowledgement
 from ibc.ics04_channel.types import ChannelCounterparty, ChannelEnd, Order, Packet
 from ibc.ics20_transfer.port import NO_LABELS, AssetLabels, TokenLedger
+from ibc.ics26_routing.remotes import RemotePort
 
 
 class IbcApplication(Protocol):
@@ -129,7 +130,7 @@ class RouterMiddleware(Protocol):
         ...
 
     def check_receive(
-        self, ctx: Context, channel: ChannelEnd, packet: Packet, relayer: Address
+        self, ctx: Context, source: RemotePort, packet: Packet, relayer: Address
     ) -> Admission:
         """Return what to do with a packet, or raise a ``RuleBroken`` to refuse it.
 
@@ -137,12 +138,14 @@ class RouterMiddleware(Protocol):
         """
         ...
 
-    def check_send(self, ctx: Context, port_id: PortId, channel_id: ChannelId, data: bytes) -> None:
-        """Raise a ``RuleBroken`` unless a packet may be sent."""
+    def check_send(
+        self, ctx: Context, destination: RemotePort, port_id: PortId, data: bytes
+    ) -> None:
+        """Raise a ``RuleBroken`` unless a packet may be sent from ``port_id``."""
         ...
 
     def admit_acknowledgement(
-        self, ctx: Context, channel: ChannelEnd, packet: Packet, acknowledgement: bytes
+        self, ctx: Context, destination: RemotePort, packet: Packet, acknowledgement: bytes
     ) -> bytes:
         """Return what the application may read of an answer; never refuses."""
         ...

@@ -26,6 +26,7 @@ from ibc.ics04_channel.messages import (
 from ibc.ics04_channel.packets import Packets
 from ibc.ics04_channel.types import ChannelEnd, Packet
 from ibc.ics26_routing.port import Admission, IbcApplication, RouterMiddleware
+from ibc.ics26_routing.remotes import Remotes
 
 CALLBACK_ERROR_PREFIX = "ibccallbackerror-"
 """ibc-go, ``ErrorAttributeKeyPrefix``: before what a refused receive would have reported."""
@@ -152,8 +153,9 @@ class Router:
         if end is None:
             return Outcome.NOOP
         answer = message.acknowledgement
+        destination = Remotes(self.packets.channels).of_channel(ctx, end)
         for rule in self.middleware:
-            answer = rule.admit_acknowledgement(ctx, end, message.packet, answer)
+            answer = rule.admit_acknowledgement(ctx, destination, message.packet, answer)
         application.on_acknowledgement_packet(
             ctx, end.version, message.packet, answer, message.signer
         )
@@ -189,8 +191,9 @@ class Router:
         """Return the answer, None while there is none, and by which rule it was refused."""
         with ctx.savepoint() as savepoint:
             try:
+                source = Remotes(self.packets.channels).of_channel(ctx, end)
                 for rule in self.middleware:
-                    if rule.check_receive(ctx, end, packet, relayer) is Admission.HOLD:
+                    if rule.check_receive(ctx, source, packet, relayer) is Admission.HOLD:
                         return None, ""
                 acknowledgement = application.on_recv_packet(ctx, end.version, packet, relayer)
             except OutOfGas:

@@ -6,15 +6,17 @@ from chainkit.primitives.heights import Height
 from chainkit.primitives.types import ChannelId, PortId, Sequence, TimestampNs
 from chainkit.runtime.context import Context
 from ibc.ics04_channel.acknowledgement import Acknowledgement
+from ibc.ics04_channel.packets import Packets
 from ibc.ics04_channel.types import ChannelEnd, Packet
-from ibc.ics26_routing.port import PacketSender, RouterMiddleware
+from ibc.ics26_routing.port import RouterMiddleware
+from ibc.ics26_routing.remotes import Remotes
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedSender:
     """Asks every rule before a packet is committed to; fits ``PacketSender``."""
 
-    packets: PacketSender
+    packets: Packets
     middleware: tuple[RouterMiddleware, ...]
 
     def send_packet(
@@ -27,8 +29,10 @@ class CheckedSender:
         data: bytes,
     ) -> Sequence:
         """Commit to a packet and return its sequence, unless a rule refuses it."""
-        for rule in self.middleware:
-            rule.check_send(ctx, source_port, source_channel, data)
+        destination = Remotes(self.packets.channels).find(ctx, source_port, source_channel)
+        if destination is not None:
+            for rule in self.middleware:
+                rule.check_send(ctx, destination, source_port, data)
         return self.packets.send_packet(
             ctx, source_port, source_channel, timeout_height, timeout_timestamp, data
         )

@@ -16,6 +16,7 @@ from ibc.ics03_connection.connections import Connections
 from ibc.ics04_channel.channels import Channels
 from ibc.ics26_routing.module import IbcModule, ibc_modules
 from ibc.ics26_routing.port import ApplicationFactory, RouterMiddleware
+from ibc.ics26_routing.remotes import Remotes
 from integrity.contents import READERS
 from integrity.guard import IntegrityGuard
 from integrity.lot_keeper import LotKeeper
@@ -50,7 +51,7 @@ def hub_application(
     staking = StakingModule(bank, address_prefix)
     slashing = SlashingModule(staking, address_prefix)
     clients = Clients(tuple(light_clients))
-    guard = IntegrityGuard(Channels(Connections(clients)), READERS)
+    guard = IntegrityGuard(Remotes(Channels(Connections(clients))), READERS)
     keeper = LotKeeper(guard, bank)
     bank.watch(keeper.moved)
     core, *apps = ibc_modules(

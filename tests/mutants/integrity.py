@@ -163,7 +163,7 @@ MUTANTS = (
     Mutant(
         "integrity: isolation of what is sent",
         _GUARD,
-        "        if destination.isolated:",
+        "        if chain.isolated:",
         "        if not destination.name:",
         f"{_T_GUARD}::test_an_isolated_chain_neither_sends_nor_receives",
     ),
@@ -205,8 +205,8 @@ MUTANTS = (
     Mutant(
         "integrity: a hold keeps the application out",
         _ROUTER,
-        "                    if rule.check_receive(ctx, end, packet, relayer) is Admission.HOLD:",
-        "                    if rule.check_receive(ctx, end, packet, relayer) is None:",
+        "                    if rule.check_receive(ctx, source, packet, relayer) is Admission.HOLD:",
+        "                    if rule.check_receive(ctx, source, packet, relayer) is None:",
         f"{_T_GUARD}::test_what_was_under_way_when_its_source_fell_is_held",
     ),
     Mutant(

@@ -8,6 +8,7 @@ from ibc.ics03_connection.connections import Connections
 from ibc.ics04_channel.channels import Channels
 from ibc.ics04_channel.types import Packet
 from ibc.ics20_transfer.denoms import extract_denom
+from ibc.ics26_routing.remotes import Remotes
 from ibc.testing.chain import TestChain
 from ibc.testing.ledger import TestLedger
 from ibc.testing.light_client import TestLightClient
@@ -31,7 +32,7 @@ class Hub:
         """``levels`` are the zones' and ``hub`` the hub's own, 4 if it is not given."""
         ledger = TestLedger()
         self.clients = Clients((TestLightClient(),))
-        self.guard = IntegrityGuard(Channels(Connections(self.clients)), READERS)
+        self.guard = IntegrityGuard(Remotes(Channels(Connections(self.clients))), READERS)
         self.keeper = LotKeeper(self.guard, ledger)
         self.chain = TestChain("hub-1", (TRANSFER, DATAGRAM), (self.guard,), ledger, self.keeper)
         self.zones: dict[str, TestChain] = {}

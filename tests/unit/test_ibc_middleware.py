@@ -22,7 +22,7 @@ class Rule:
         self.held = []
         self.answers = []
 
-    def check_receive(self, ctx, channel, packet, relayer):
+    def check_receive(self, ctx, source, packet, relayer):
         if b'"amount":"300"' in packet.data:
             raise Unauthorized("not from there")
         if b'"amount":"301"' in packet.data and packet not in self.held:
@@ -30,11 +30,11 @@ class Rule:
             return Admission.HOLD
         return Admission.DELIVER
 
-    def check_send(self, ctx, port_id, channel_id, data):
+    def check_send(self, ctx, destination, port_id, data):
         if b'"amount":"7"' in data:
             raise Unauthorized("no sevens")
 
-    def admit_acknowledgement(self, ctx, channel, packet, acknowledgement):
+    def admit_acknowledgement(self, ctx, destination, packet, acknowledgement):
         self.answers.append(acknowledgement)
         return encode_acknowledgement(ErrorAcknowledgement(99))
 

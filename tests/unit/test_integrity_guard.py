@@ -153,7 +153,7 @@ def test_a_zone_returns_no_more_than_the_ledger_says():
     assert path.b.chain.balance("alice", at_low) == 60
     packet, answers = hub.send_up("low", at_low, 30)
     assert refused_by(answers, ReturnExcess)
-    end = hub.guard.channels.require(hub.chain.context(), "transfer", hub.channel("low"))
+    end = hub.guard.remotes.find(hub.chain.context(), "transfer", hub.channel("low"))
     with pytest.raises(ReturnExcess, match="30 of the 29"):
         hub.guard.check_receive(hub.chain.context(), end, packet, hub.chain.account("relayer"))
     assert hub.send_up("low", at_low, 29)[1] == [ACCEPTED]
@@ -333,25 +333,25 @@ def test_whose_word_it_was_demotes_the_port_too(mode):
 def test_an_answer_from_below_is_one_bit():
     """IL-ack-covert: what a low zone writes into its acknowledgement does not rise."""
     hub = Hub(low=1)
-    channel = hub.guard.channels.require(hub.chain.context(), "transfer", hub.channel("low"))
+    end = hub.guard.remotes.find(hub.chain.context(), "transfer", hub.channel("low"))
     admit = hub.guard.admit_acknowledgement
     ctx = hub.chain.context()
 
-    assert admit(ctx, channel, None, b'{"result":"c2VjcmV0"}') == ACCEPTED
-    secret = admit(ctx, channel, None, b'{"error":"secret 4711"}')
+    assert admit(ctx, end, None, b'{"result":"c2VjcmV0"}') == ACCEPTED
+    secret = admit(ctx, end, None, b'{"error":"secret 4711"}')
     assert b"secret" not in secret
     assert b"4711" not in secret
     hub.change("low", level=LevelState(Level(4)))
-    assert admit(ctx, channel, None, b'{"error":"told"}') == b'{"error":"told"}'
+    assert admit(ctx, end, None, b'{"error":"told"}') == b'{"error":"told"}'
 
 
 def test_an_answer_that_is_no_envelope_is_the_applications_to_refuse():
     """The guard never makes a refusal of an answer."""
     hub = Hub(low=1)
     ctx = hub.chain.context()
-    channel = hub.guard.channels.require(ctx, "transfer", hub.channel("low"))
+    end = hub.guard.remotes.find(ctx, "transfer", hub.channel("low"))
     for odd in (b"", b"[]", b'{"result": "AQ=="}'):
-        assert hub.guard.admit_acknowledgement(ctx, channel, None, odd) == odd
+        assert hub.guard.admit_acknowledgement(ctx, end, None, odd) == odd
 
 
 def test_a_proved_fraud_isolates_and_freezes_what_was_accepted_lately():
