@@ -82,12 +82,24 @@ class AuthQueries:
     def routes(self) -> tuple[QueryRoute, ...]:
         """Return the routes."""
         return (
-            QueryRoute(SERVICE + "Account", self._account),
-            QueryRoute(SERVICE + "AccountInfo", self._account_info),
-            QueryRoute(SERVICE + "Accounts", self._all),
-            QueryRoute(SERVICE + "Bech32Prefix", self._bech32_prefix),
-            QueryRoute(SERVICE + "ModuleAccountByName", self._module_account),
-            QueryRoute(SERVICE + "Params", self._params),
+            QueryRoute(
+                SERVICE + "Account", self._account, ("GET /cosmos/auth/v1beta1/accounts/{address}",)
+            ),
+            QueryRoute(
+                SERVICE + "AccountInfo",
+                self._account_info,
+                ("GET /cosmos/auth/v1beta1/account_info/{address}",),
+            ),
+            QueryRoute(SERVICE + "Accounts", self._all, ("GET /cosmos/auth/v1beta1/accounts",)),
+            QueryRoute(
+                SERVICE + "Bech32Prefix", self._bech32_prefix, ("GET /cosmos/auth/v1beta1/bech32",)
+            ),
+            QueryRoute(
+                SERVICE + "ModuleAccountByName",
+                self._module_account,
+                ("GET /cosmos/auth/v1beta1/module_accounts/{name}",),
+            ),
+            QueryRoute(SERVICE + "Params", self._params, ("GET /cosmos/auth/v1beta1/params",)),
         )
 
     def _find(self, ctx: Context, address: Address) -> Account:

@@ -135,14 +135,43 @@ class BankQueries:
     def routes(self) -> tuple[QueryRoute, ...]:
         """Return the routes."""
         return (
-            QueryRoute(SERVICE + "Balance", self._balance),
-            QueryRoute(SERVICE + "AllBalances", self._all_balances),
-            QueryRoute(SERVICE + "SpendableBalances", self._spendable),
-            QueryRoute(SERVICE + "TotalSupply", self._total_supply),
-            QueryRoute(SERVICE + "SupplyOf", self._supply_of),
-            QueryRoute(SERVICE + "DenomMetadata", self._metadata),
-            QueryRoute(SERVICE + "DenomsMetadata", self._all_metadata),
-            QueryRoute(SERVICE + "Params", self._params),
+            QueryRoute(
+                SERVICE + "Balance",
+                self._balance,
+                ("GET /cosmos/bank/v1beta1/balances/{address}/by_denom",),
+            ),
+            QueryRoute(
+                SERVICE + "AllBalances",
+                self._all_balances,
+                ("GET /cosmos/bank/v1beta1/balances/{address}",),
+            ),
+            QueryRoute(
+                SERVICE + "SpendableBalances",
+                self._spendable,
+                ("GET /cosmos/bank/v1beta1/spendable_balances/{address}",),
+            ),
+            QueryRoute(
+                SERVICE + "TotalSupply", self._total_supply, ("GET /cosmos/bank/v1beta1/supply",)
+            ),
+            QueryRoute(
+                SERVICE + "SupplyOf",
+                self._supply_of,
+                (
+                    "GET /cosmos/bank/v1beta1/supply/by_denom",
+                    "GET /cosmos/bank/v1beta1/supply/{denom}",
+                ),
+            ),
+            QueryRoute(
+                SERVICE + "DenomMetadata",
+                self._metadata,
+                ("GET /cosmos/bank/v1beta1/denoms_metadata/{denom=**}",),
+            ),
+            QueryRoute(
+                SERVICE + "DenomsMetadata",
+                self._all_metadata,
+                ("GET /cosmos/bank/v1beta1/denoms_metadata",),
+            ),
+            QueryRoute(SERVICE + "Params", self._params, ("GET /cosmos/bank/v1beta1/params",)),
         )
 
     def _balance(self, ctx: Context, data: bytes) -> bytes:

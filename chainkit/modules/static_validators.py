@@ -32,7 +32,8 @@ class StaticValidatorsModule(BaseModule):
 
     def query_routes(self) -> tuple[QueryRoute, ...]:
         """Return the query of the staking parameters."""
-        return (QueryRoute("/cosmos.staking.v1beta1.Query/Params", self._params),)
+        path = "/cosmos.staking.v1beta1.Query/Params"
+        return (QueryRoute(path, self._params, ("GET /cosmos/staking/v1beta1/params",)),)
 
     def init_genesis(
         self, ctx: Context, state: Mapping[str, object]

@@ -8,6 +8,7 @@ from chainkit.formats.tendermint.types import ConsensusParams
 from chainkit.primitives.types import Address, BlockHeight, ChainId, TimestampNs, VotingPower
 from chainkit.runtime.context import LastVote, Misbehaviour
 from chainkit.runtime.events import Event
+from chainkit.runtime.grpc_status import Status
 from chainkit.runtime.module import ValidatorUpdate
 
 
@@ -83,7 +84,10 @@ class ProofOp:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """An answer about the state (ABCI ``ResponseQuery``)."""
+    """An answer about the state (ABCI ``ResponseQuery``).
+
+    ``status`` and ``description`` say the same as ``code`` and ``log`` in gRPC's terms.
+    """
 
     code: int = 0
     log: str = ""
@@ -92,6 +96,8 @@ class QueryResult:
     height: BlockHeight = BlockHeight(0)
     proof_ops: tuple[ProofOp, ...] = ()
     codespace: str = ""
+    status: Status = Status.OK
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

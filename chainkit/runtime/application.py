@@ -30,9 +30,9 @@ from chainkit.runtime.ante import AnteRules
 from chainkit.runtime.context import Context, ExecutionMode
 from chainkit.runtime.errors import InvalidHeight, InvalidRequest
 from chainkit.runtime.execution import TransactionRunner
-from chainkit.runtime.messages import MessageRouter, QueryRouter
+from chainkit.runtime.messages import MessageRouter, QueryRoute, QueryRouter
 from chainkit.runtime.module import Module, ValidatorUpdate
-from chainkit.runtime.queries import query_store
+from chainkit.runtime.queries import answer_query, query_store, refused_query
 from chainkit.runtime.services import ServiceInfo, node_routes, simulate_route
 from chainkit.runtime.store import MemoryStore, Overlay, ReadStore
 
@@ -242,12 +242,14 @@ class Application:
             parts = path.strip("/").split("/")
             if len(parts) == 3 and (parts[0], parts[2]) == ("store", "key"):
                 return query_store(self._stores, parts[1], data, version, prove=prove)
-            value = self._queries.route(path).handle(self._at(version), data)
+            route = self._queries.route(path)
         except RuleBroken as error:
-            return QueryResult(
-                code=error.code, log=str(error), height=height, codespace=error.codespace
-            )
-        return QueryResult(key=b"", value=value, height=BlockHeight(version))
+            return refused_query(error, error, height)
+        return answer_query(lambda: route.handle(self._at(version), data), BlockHeight(version))
+
+    def query_routes(self) -> tuple[QueryRoute, ...]:
+        """Return the gRPC methods that :meth:`query` answers, sorted by path."""
+        return self._queries.routes()
 
     def _version_for(self, height: int) -> int:
         latest = self._stores.version

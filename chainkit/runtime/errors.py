@@ -17,6 +17,7 @@ class SdkError(RuleBroken):
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(f"{detail}: {self.reason}" if detail else self.reason)
+        self.detail = detail
 
 
 class TxDecodeFailed(SdkError):
@@ -108,6 +109,10 @@ class InvalidRequest(SdkError):
 
     code = 18
     reason = "invalid request"
+
+
+class SimulationRefused(InvalidRequest):
+    """A simulated transaction would be refused; the text says why, and after how much gas."""
 
 
 class TxInMempoolCache(SdkError):

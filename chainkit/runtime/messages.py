@@ -34,10 +34,15 @@ class MessageRoute(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class QueryRoute:
-    """A gRPC-style query: ``path`` is ``/package.Service/Method``, bytes in, bytes out."""
+    """A gRPC-style query: ``path`` is ``/package.Service/Method``, bytes in, bytes out.
+
+    ``rest`` are the HTTP verbs and path templates that the REST gateway answers it under, such
+    as ``GET /cosmos/bank/v1beta1/balances/{address}`` (``google.api.http``).
+    """
 
     path: str
     handle: Callable[[Context, bytes], bytes]
+    rest: tuple[str, ...] = ()
 
 
 class MessageRouter:
@@ -88,6 +93,10 @@ class QueryRouter:
         if route is None:
             raise UnknownRequest(f"unknown query path {path[:200]}")
         return route
+
+    def routes(self) -> tuple[QueryRoute, ...]:
+        """Return every route, sorted by path."""
+        return tuple(self._routes[path] for path in sorted(self._routes))
 
     def paths(self) -> tuple[str, ...]:
         """Return every path that has a handler, sorted."""

@@ -1,11 +1,15 @@
-"""Queries of raw store keys, with ICS-23 proofs."""
+"""Answers of queries: of raw store keys with ICS-23 proofs, and of gRPC methods."""
+
+from collections.abc import Callable
 
 from chainkit.commitments.errors import EmptyTree, VersionNotFound
 from chainkit.commitments.multistore import MultiStore
+from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.limits import MAX_STORE_KEY_BYTES
 from chainkit.primitives.types import BlockHeight
 from chainkit.runtime.abci import ProofOp, QueryResult
 from chainkit.runtime.errors import InvalidHeight, InvalidRequest, UnknownRequest
+from chainkit.runtime.grpc_status import description_of, query_error, status_of
 
 
 def query_store(
@@ -39,3 +43,23 @@ def query_store(
             ProofOp("ics23:simple", name.encode(), proofs.simple),
         )
     return QueryResult(key=key, value=value, height=BlockHeight(version), proof_ops=ops)
+
+
+def answer_query(ask: Callable[[], bytes], height: BlockHeight) -> QueryResult:
+    """Return what a gRPC method at ``height`` answers; a refusal is an answer, too."""
+    try:
+        return QueryResult(value=ask(), height=height)
+    except RuleBroken as error:
+        return refused_query(error, query_error(error), height)
+
+
+def refused_query(error: RuleBroken, as_abci: RuleBroken, height: BlockHeight) -> QueryResult:
+    """Return the answer that refuses a query with ``error``, in ABCI's words and in gRPC's."""
+    return QueryResult(
+        code=as_abci.code,
+        log=str(as_abci),
+        height=height,
+        codespace=as_abci.codespace,
+        status=status_of(error),
+        description=description_of(error),
+    )

@@ -8,7 +8,7 @@ from google.protobuf.any_pb2 import Any as AnyProto
 from chainkit.primitives.limits import MAX_TX_BYTES
 from chainkit.runtime.abci import TxResult
 from chainkit.runtime.context import Context
-from chainkit.runtime.errors import InvalidRequest
+from chainkit.runtime.errors import InvalidRequest, SimulationRefused
 from chainkit.runtime.messages import QueryRoute
 from chainkit.runtime.tx_codec import decode_responses
 from chainkit.wire.codec import decode_known, encode, timestamp_to_proto
@@ -42,7 +42,7 @@ def simulate_route(simulate: Callable[[bytes], TxResult]) -> QueryRoute:
             raise InvalidRequest("empty txBytes is not allowed")
         result = simulate(request.tx_bytes)
         if result.code:
-            raise SimulationRefused(result)
+            raise SimulationRefused(f"{result.log} with gas used: '{result.gas_used}'")
         responses = [
             AnyProto(type_url=response.type_url, value=response.value)
             for response in decode_responses(result.data)
@@ -54,14 +54,9 @@ def simulate_route(simulate: Callable[[bytes], TxResult]) -> QueryRoute:
             )
         )
 
-    return QueryRoute("/cosmos.tx.v1beta1.Service/Simulate", handle)
-
-
-class SimulationRefused(InvalidRequest):
-    """The transaction would be refused; the text says why."""
-
-    def __init__(self, result: TxResult) -> None:
-        super().__init__(f"{result.log} (codespace {result.codespace}, code {result.code})")
+    return QueryRoute(
+        "/cosmos.tx.v1beta1.Service/Simulate", handle, ("POST /cosmos/tx/v1beta1/simulate",)
+    )
 
 
 def node_routes(info: ServiceInfo, height: Callable[[], int]) -> list[QueryRoute]:
@@ -99,8 +94,24 @@ def node_routes(info: ServiceInfo, height: Callable[[], int]) -> list[QueryRoute
         return encode(tendermint_pb2.GetSyncingResponse(syncing=False))
 
     return [
-        QueryRoute("/cosmos.base.node.v1beta1.Service/Config", config),
-        QueryRoute("/cosmos.base.node.v1beta1.Service/Status", status),
-        QueryRoute("/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo", node_info),
-        QueryRoute("/cosmos.base.tendermint.v1beta1.Service/GetSyncing", syncing),
+        QueryRoute(
+            "/cosmos.base.node.v1beta1.Service/Config",
+            config,
+            ("GET /cosmos/base/node/v1beta1/config",),
+        ),
+        QueryRoute(
+            "/cosmos.base.node.v1beta1.Service/Status",
+            status,
+            ("GET /cosmos/base/node/v1beta1/status",),
+        ),
+        QueryRoute(
+            "/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo",
+            node_info,
+            ("GET /cosmos/base/tendermint/v1beta1/node_info",),
+        ),
+        QueryRoute(
+            "/cosmos.base.tendermint.v1beta1.Service/GetSyncing",
+            syncing,
+            ("GET /cosmos/base/tendermint/v1beta1/syncing",),
+        ),
     ]

@@ -17,7 +17,7 @@ from ibc.ics02_client.port import AnyValue
 from ibc.ics24_host import paths
 from ibc.ics24_host.identifiers import parse_client_id
 from ibc.pagination import Pair, page_of, page_of_store
-from ibc.queries import query_route
+from ibc.queries import REST_HEIGHT, query_route
 
 _SERVICE = "/ibc.core.client.v1.Query/"
 _HEIGHT_KEY = re.compile(rb"\d{1,20}-\d{1,20}")
@@ -34,22 +34,54 @@ class ClientQueries:
         """Return the routes of the service."""
         q = query_pb2
         return (
-            query_route(_SERVICE + "ClientState", q.QueryClientStateRequest, self._state),
-            query_route(_SERVICE + "ClientStates", q.QueryClientStatesRequest, self._states),
             query_route(
-                _SERVICE + "ConsensusState", q.QueryConsensusStateRequest, self._consensus_state
+                _SERVICE + "ClientState",
+                q.QueryClientStateRequest,
+                self._state,
+                ("GET /ibc/core/client/v1/client_states/{client_id}",),
             ),
             query_route(
-                _SERVICE + "ConsensusStates", q.QueryConsensusStatesRequest, self._consensus_states
+                _SERVICE + "ClientStates",
+                q.QueryClientStatesRequest,
+                self._states,
+                ("GET /ibc/core/client/v1/client_states",),
+            ),
+            query_route(
+                _SERVICE + "ConsensusState",
+                q.QueryConsensusStateRequest,
+                self._consensus_state,
+                ("GET /ibc/core/client/v1/consensus_states/{client_id}" + REST_HEIGHT,),
+            ),
+            query_route(
+                _SERVICE + "ConsensusStates",
+                q.QueryConsensusStatesRequest,
+                self._consensus_states,
+                ("GET /ibc/core/client/v1/consensus_states/{client_id}",),
             ),
             query_route(
                 _SERVICE + "ConsensusStateHeights",
                 q.QueryConsensusStateHeightsRequest,
                 self._heights,
+                ("GET /ibc/core/client/v1/consensus_states/{client_id}/heights",),
             ),
-            query_route(_SERVICE + "ClientStatus", q.QueryClientStatusRequest, self._status),
-            query_route(_SERVICE + "ClientParams", q.QueryClientParamsRequest, _params),
-            query_route(_SERVICE + "ClientCreator", q.QueryClientCreatorRequest, self._creator),
+            query_route(
+                _SERVICE + "ClientStatus",
+                q.QueryClientStatusRequest,
+                self._status,
+                ("GET /ibc/core/client/v1/client_status/{client_id}",),
+            ),
+            query_route(
+                _SERVICE + "ClientParams",
+                q.QueryClientParamsRequest,
+                _params,
+                ("GET /ibc/core/client/v1/params",),
+            ),
+            query_route(
+                _SERVICE + "ClientCreator",
+                q.QueryClientCreatorRequest,
+                self._creator,
+                ("GET /ibc/core/client/v1/client_creator/{client_id}",),
+            ),
         )
 
     def _state(

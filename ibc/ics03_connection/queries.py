@@ -23,9 +23,10 @@ from ibc.ics03_connection.types import ConnectionEnd
 from ibc.ics24_host import paths
 from ibc.ics24_host.identifiers import parse_client_id, parse_connection_id
 from ibc.pagination import page_of_store
-from ibc.queries import query_route
+from ibc.queries import REST_HEIGHT, query_route
 
 _SERVICE = "/ibc.core.connection.v1.Query/"
+_REST = "GET /ibc/core/connection/v1/connections/{connection_id}"
 
 
 class ConnectionQueries:
@@ -38,22 +39,42 @@ class ConnectionQueries:
         """Return the routes of the service."""
         q = query_pb2
         return (
-            query_route(_SERVICE + "Connection", q.QueryConnectionRequest, self._connection),
-            query_route(_SERVICE + "Connections", q.QueryConnectionsRequest, _all),
             query_route(
-                _SERVICE + "ClientConnections", q.QueryClientConnectionsRequest, _of_client
+                _SERVICE + "Connection",
+                q.QueryConnectionRequest,
+                self._connection,
+                (_REST,),
+            ),
+            query_route(
+                _SERVICE + "Connections",
+                q.QueryConnectionsRequest,
+                _all,
+                ("GET /ibc/core/connection/v1/connections",),
+            ),
+            query_route(
+                _SERVICE + "ClientConnections",
+                q.QueryClientConnectionsRequest,
+                _of_client,
+                ("GET /ibc/core/connection/v1/client_connections/{client_id}",),
             ),
             query_route(
                 _SERVICE + "ConnectionClientState",
                 q.QueryConnectionClientStateRequest,
                 self._client_state,
+                (_REST + "/client_state",),
             ),
             query_route(
                 _SERVICE + "ConnectionConsensusState",
                 q.QueryConnectionConsensusStateRequest,
                 self._consensus_state,
+                (_REST + "/consensus_state" + REST_HEIGHT,),
             ),
-            query_route(_SERVICE + "ConnectionParams", q.QueryConnectionParamsRequest, _params),
+            query_route(
+                _SERVICE + "ConnectionParams",
+                q.QueryConnectionParamsRequest,
+                _params,
+                ("GET /ibc/core/connection/v1/params",),
+            ),
         )
 
     def _require(self, ctx: Context, text: str) -> ConnectionEnd:

@@ -8,7 +8,7 @@ from chainkit.runtime.errors import InvalidRequest, KeyNotFound
 from chainkit.runtime.messages import QueryRoute
 from chainkit.wire.proto.ibc.core.channel.v1 import channel_pb2, query_pb2
 from ibc.ics03_connection.queries import self_height_proto
-from ibc.ics04_channel.queries import SERVICE, ChannelQueries
+from ibc.ics04_channel.queries import REST, SERVICE, ChannelQueries
 from ibc.ics04_channel.types import Order
 from ibc.ics24_host import paths
 from ibc.limits import MAX_SEQUENCES_IN_QUERY
@@ -30,27 +30,46 @@ class PacketQueries:
         q = query_pb2
         return (
             query_route(
-                SERVICE + "PacketCommitment", q.QueryPacketCommitmentRequest, self._commitment
+                SERVICE + "PacketCommitment",
+                q.QueryPacketCommitmentRequest,
+                self._commitment,
+                (REST + "/packet_commitments/{sequence}",),
             ),
             query_route(
-                SERVICE + "PacketCommitments", q.QueryPacketCommitmentsRequest, self._commitments
+                SERVICE + "PacketCommitments",
+                q.QueryPacketCommitmentsRequest,
+                self._commitments,
+                (REST + "/packet_commitments",),
             ),
-            query_route(SERVICE + "PacketReceipt", q.QueryPacketReceiptRequest, self._receipt),
+            query_route(
+                SERVICE + "PacketReceipt",
+                q.QueryPacketReceiptRequest,
+                self._receipt,
+                (REST + "/packet_receipts/{sequence}",),
+            ),
             query_route(
                 SERVICE + "PacketAcknowledgement",
                 q.QueryPacketAcknowledgementRequest,
                 self._acknowledgement,
+                (REST + "/packet_acks/{sequence}",),
             ),
             query_route(
                 SERVICE + "PacketAcknowledgements",
                 q.QueryPacketAcknowledgementsRequest,
                 self._acknowledgements,
+                (REST + "/packet_acknowledgements",),
             ),
             query_route(
-                SERVICE + "UnreceivedPackets", q.QueryUnreceivedPacketsRequest, self._unreceived
+                SERVICE + "UnreceivedPackets",
+                q.QueryUnreceivedPacketsRequest,
+                self._unreceived,
+                (REST + "/packet_commitments/{packet_commitment_sequences}/unreceived_packets",),
             ),
             query_route(
-                SERVICE + "UnreceivedAcks", q.QueryUnreceivedAcksRequest, self._unreceived_acks
+                SERVICE + "UnreceivedAcks",
+                q.QueryUnreceivedAcksRequest,
+                self._unreceived_acks,
+                (REST + "/packet_commitments/{packet_ack_sequences}/unreceived_acks",),
             ),
         )
 

@@ -19,10 +19,12 @@ from ibc.ics04_channel.types import ChannelEnd, IdentifiedChannel
 from ibc.ics24_host import paths
 from ibc.ics24_host.identifiers import parse_channel_id, parse_connection_id, parse_port_id
 from ibc.pagination import Pair, page_of_store
-from ibc.queries import query_route
+from ibc.queries import REST_HEIGHT, query_route
 from ibc.sequences import read_sequence
 
 SERVICE = "/ibc.core.channel.v1.Query/"
+REST = "GET /ibc/core/channel/v1/channels/{channel_id}/ports/{port_id}"
+"""Where the REST gateway answers about one channel."""
 
 
 class ChannelQueries:
@@ -35,26 +37,47 @@ class ChannelQueries:
         """Return the routes of the service that are about channels."""
         q = query_pb2
         return (
-            query_route(SERVICE + "Channel", q.QueryChannelRequest, self._channel),
-            query_route(SERVICE + "Channels", q.QueryChannelsRequest, _all),
             query_route(
-                SERVICE + "ConnectionChannels", q.QueryConnectionChannelsRequest, _of_connection
+                SERVICE + "Channel",
+                q.QueryChannelRequest,
+                self._channel,
+                (REST,),
+            ),
+            query_route(
+                SERVICE + "Channels",
+                q.QueryChannelsRequest,
+                _all,
+                ("GET /ibc/core/channel/v1/channels",),
+            ),
+            query_route(
+                SERVICE + "ConnectionChannels",
+                q.QueryConnectionChannelsRequest,
+                _of_connection,
+                ("GET /ibc/core/channel/v1/connections/{connection}/channels",),
             ),
             query_route(
                 SERVICE + "ChannelClientState",
                 q.QueryChannelClientStateRequest,
                 self._client_state,
+                (REST + "/client_state",),
             ),
             query_route(
                 SERVICE + "ChannelConsensusState",
                 q.QueryChannelConsensusStateRequest,
                 self._consensus_state,
+                (REST + "/consensus_state" + REST_HEIGHT,),
             ),
             query_route(
-                SERVICE + "NextSequenceReceive", q.QueryNextSequenceReceiveRequest, self._next_recv
+                SERVICE + "NextSequenceReceive",
+                q.QueryNextSequenceReceiveRequest,
+                self._next_recv,
+                (REST + "/next_sequence",),
             ),
             query_route(
-                SERVICE + "NextSequenceSend", q.QueryNextSequenceSendRequest, self._next_send
+                SERVICE + "NextSequenceSend",
+                q.QueryNextSequenceSendRequest,
+                self._next_send,
+                (REST + "/next_sequence_send",),
             ),
         )
 

@@ -48,17 +48,53 @@ def transfer_query_routes(account_prefix: str) -> tuple[QueryRoute, ...]:
         return q.QueryEscrowAddressResponse(escrow_address=format_address(address, account_prefix))
 
     return (
-        query_route(_SERVICE + "Params", q.QueryParamsRequest, _params),
-        query_route(_SERVICE + "Denoms", q.QueryDenomsRequest, _denoms),
-        query_route(_SERVICE + "Denom", q.QueryDenomRequest, _denom),
-        query_route(_SERVICE + "DenomHash", q.QueryDenomHashRequest, _denom_hash),
-        query_route(_SERVICE + "DenomTrace", denomtrace_query_pb2.QueryDenomTraceRequest, _trace),
         query_route(
-            _SERVICE + "DenomTraces", denomtrace_query_pb2.QueryDenomTracesRequest, _traces
+            _SERVICE + "Params",
+            q.QueryParamsRequest,
+            _params,
+            ("GET /ibc/apps/transfer/v1/params",),
         ),
-        query_route(_SERVICE + "EscrowAddress", q.QueryEscrowAddressRequest, escrow),
         query_route(
-            _SERVICE + "TotalEscrowForDenom", q.QueryTotalEscrowForDenomRequest, _total_escrow
+            _SERVICE + "Denoms",
+            q.QueryDenomsRequest,
+            _denoms,
+            ("GET /ibc/apps/transfer/v1/denoms",),
+        ),
+        query_route(
+            _SERVICE + "Denom",
+            q.QueryDenomRequest,
+            _denom,
+            ("GET /ibc/apps/transfer/v1/denoms/{hash=**}",),
+        ),
+        query_route(
+            _SERVICE + "DenomHash",
+            q.QueryDenomHashRequest,
+            _denom_hash,
+            ("GET /ibc/apps/transfer/v1/denom_hashes/{trace=**}",),
+        ),
+        query_route(
+            _SERVICE + "DenomTrace",
+            denomtrace_query_pb2.QueryDenomTraceRequest,
+            _trace,
+            ("GET /ibc/apps/transfer/v1/denom_traces/{hash=**}",),
+        ),
+        query_route(
+            _SERVICE + "DenomTraces",
+            denomtrace_query_pb2.QueryDenomTracesRequest,
+            _traces,
+            ("GET /ibc/apps/transfer/v1/denom_traces",),
+        ),
+        query_route(
+            _SERVICE + "EscrowAddress",
+            q.QueryEscrowAddressRequest,
+            escrow,
+            ("GET /ibc/apps/transfer/v1/channels/{channel_id}/ports/{port_id}/escrow_address",),
+        ),
+        query_route(
+            _SERVICE + "TotalEscrowForDenom",
+            q.QueryTotalEscrowForDenomRequest,
+            _total_escrow,
+            ("GET /ibc/apps/transfer/v1/denoms/{denom=**}/total_escrow",),
         ),
     )
 

@@ -23,6 +23,7 @@ class InvalidIdentifier(IbcError):
     codespace = "host"
     code = 2
     reason = "invalid identifier"
+    is_bad_argument = True
 
 
 class InvalidPath(IbcError):

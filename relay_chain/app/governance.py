@@ -103,10 +103,12 @@ class GovernanceModule(BaseModule):
                 lambda ctx, data: codec.encode_proposal_response(
                     self._prefix, self.proposal(ctx, codec.decode_proposal_request(data))
                 ),
+                ("GET /cosmos/gov/v1/proposals/{proposal_id}",),
             ),
             QueryRoute(
                 service + "Proposals",
                 lambda ctx, _: codec.encode_proposals_response(self._prefix, self.proposals(ctx)),
+                ("GET /cosmos/gov/v1/proposals",),
             ),
         )
 

@@ -89,9 +89,15 @@ class SlashingModule(BaseModule):
         service = "/cosmos.slashing.v1beta1.Query/"
         return (
             QueryRoute(
-                service + "Params", lambda c, _: codec.encode_params_response(self.params(c))
+                service + "Params",
+                lambda c, _: codec.encode_params_response(self.params(c)),
+                ("GET /cosmos/slashing/v1beta1/params",),
             ),
-            QueryRoute(service + "SigningInfos", self._infos),
+            QueryRoute(
+                service + "SigningInfos",
+                self._infos,
+                ("GET /cosmos/slashing/v1beta1/signing_infos",),
+            ),
         )
 
     def init_genesis(

@@ -7,6 +7,7 @@ from chainkit.commitments.database import KeyValueDatabase
 from chainkit.primitives.hashing import sha256
 from chainkit.primitives.types import BlockHeight, TimestampNs
 from chainkit.runtime.events import Event
+from chainkit.runtime.messages import QueryRoute
 from relay_chain.node.genesis import Genesis
 from relay_chain.node.ports import (
     ApplicationInfo,
@@ -80,6 +81,10 @@ class KeyValueApplication:
         state = {"height": self._height, "hash": self._hash.hex()}
         self._database.write({**self._staged, _STATE: json.dumps(state).encode()})
         return BlockHeight(0)
+
+    def query_routes(self) -> tuple[QueryRoute, ...]:
+        """Return nothing: it is asked by key."""
+        return ()
 
     def query(self, path: str, data: bytes, *, height: BlockHeight, prove: bool) -> QueryResult:
         """Return the value of the key ``data``."""

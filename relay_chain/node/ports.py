@@ -19,6 +19,7 @@ from chainkit.runtime.abci import (
     QueryResult,
     TxResult,
 )
+from chainkit.runtime.messages import QueryRoute
 from relay_chain.node.genesis import Genesis
 
 __all__ = [
@@ -77,6 +78,10 @@ class Application(Protocol):
 
     def commit(self) -> BlockHeight:
         """Make the block's state durable; return below which height blocks may be dropped."""
+        ...
+
+    def query_routes(self) -> tuple[QueryRoute, ...]:
+        """Return the gRPC methods that :meth:`query` answers."""
         ...
 
     def query(self, path: str, data: bytes, *, height: BlockHeight, prove: bool) -> QueryResult:
