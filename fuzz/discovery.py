@@ -60,7 +60,7 @@ EXEMPT = {
     "parachains.account.world.decode_account_state": _OWN,
     "parachains.utxo.codec.decode_lots": _OWN,
     "parachains.utxo.codec.decode_payout": _OWN,
-    "parachains.utxo.codec.decode_undo": _OWN,
+    "parachains.sdk.undo.decode_undo": _OWN,
     "parachains.utxo.coins.decode_coin": _OWN,
     "relay_chain.app.governance_codec.decode_proposal": _OWN,
     "relay_chain.app.slashing_codec.decode_info": _OWN,

@@ -15,7 +15,7 @@ from parachains.dag.mining import search
 from parachains.dag.parameters import ChainParameters
 from parachains.dag.state_machine import StateMachine
 from parachains.dag.transactions import signed
-from parachains.utxo.undo import UndoDatabase
+from parachains.sdk.undo import UndoDatabase
 from tests.dags import PARAMETERS, START_MS
 
 NATIVE = Denom("udag")

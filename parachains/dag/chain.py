@@ -24,7 +24,7 @@ from parachains.dag.errors import InvalidState, TooDeepReorganisation
 from parachains.dag.limits import MAX_UNDO_BLOCKS
 from parachains.dag.state_machine import MergedBlock, MergeRun, Outcome, StateMachine
 from parachains.dag.transactions import BlockBody, Transaction, check_body, decode_body
-from parachains.utxo.undo import UndoDatabase
+from parachains.sdk.undo import UndoDatabase
 
 _BODY = b"b/"
 _HEADER = b"h/"

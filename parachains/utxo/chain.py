@@ -21,6 +21,7 @@ from chainkit.formats.bitcoin.header_chain import ChainPoint, extend, genesis_po
 from chainkit.formats.bitcoin.headers import BlockHeader, decode_header
 from chainkit.formats.bitcoin.transactions import OutPoint, Transaction
 from light_clients.bitcoin.proofs import committed_root
+from parachains.sdk.undo import UndoDatabase
 from parachains.utxo.coins import (
     Coin,
     CoinView,
@@ -35,7 +36,6 @@ from parachains.utxo.index import entries_of, events_at, find_event, height_of, 
 from parachains.utxo.limits import MAX_UNDO_BLOCKS
 from parachains.utxo.parameters import UtxoParameters
 from parachains.utxo.state_machine import BlockRun, CarrierResult, StateMachine
-from parachains.utxo.undo import UndoDatabase
 from parachains.utxo.validation import connect_transactions
 
 _BLOCK = b"b/"

@@ -1,6 +1,5 @@
-"""Protobuf forms of carriers, lots, payouts and undo data."""
+"""Protobuf forms of carriers, lots and payouts."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from google.protobuf.any_pb2 import Any as AnyProto
@@ -132,17 +131,3 @@ def decode_payout(data: bytes) -> Payout:
     """Return a debt."""
     pb = decode_known(utxo_pb2.Payout, data, max_bytes=_MAX_SMALL_BYTES)
     return Payout(Address(pb.receiver), Coin(Denom(pb.denom), int(pb.amount)))
-
-
-def encode_undo(before: Mapping[bytes, bytes | None]) -> bytes:
-    """Return what undoes a write."""
-    pairs = [utxo_pb2.Pair(key=k, value=v) for k, v in before.items() if v is not None]
-    absent = [key for key, value in before.items() if value is None]
-    return encode(utxo_pb2.Undo(before=pairs, absent=absent))
-
-
-def decode_undo(data: bytes) -> dict[bytes, bytes | None]:
-    """Return what undoes a write, as this node stored it."""
-    pb = utxo_pb2.Undo.FromString(data)
-    changes: dict[bytes, bytes | None] = {pair.key: pair.value for pair in pb.before}
-    return changes | dict.fromkeys(pb.absent)

@@ -8,7 +8,7 @@ _REORGANISED = "tests/unit/test_utxo_reorganised.py"
 _MACHINE = "parachains/utxo/state_machine.py"
 _LEDGER = "parachains/utxo/ledger.py"
 _CHAIN = "parachains/utxo/chain.py"
-_UNDO = "parachains/utxo/undo.py"
+_UNDO = "parachains/sdk/undo.py"
 
 MUTANTS = (
     Mutant(

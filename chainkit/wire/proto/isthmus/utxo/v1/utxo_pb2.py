@@ -26,7 +26,7 @@ from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from chainkit.wire.proto.gogoproto import gogo_pb2 as chainkit_dot_wire_dot_proto_dot_gogoproto_dot_gogo__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.chainkit/wire/proto/isthmus/utxo/v1/utxo.proto\x12\x0fisthmus.utxo.v1\x1a\x19google/protobuf/any.proto\x1a(chainkit/wire/proto/gogoproto/gogo.proto\"\x82\x01\n\x07\x43\x61rrier\x12&\n\x08messages\x18\x01 \x03(\x0b\x32\x14.google.protobuf.Any\x12\x14\n\x0c\x66irst_payout\x18\x02 \x01(\r\x12\x39\n\x0b\x61ssignments\x18\x03 \x03(\x0b\x32\x1e.isthmus.utxo.v1.LotAssignmentB\x04\xc8\xde\x1f\x00\">\n\rLotAssignment\x12\x0e\n\x06output\x18\x01 \x01(\r\x12\r\n\x05\x64\x65nom\x18\x02 \x01(\t\x12\x0e\n\x06\x61mount\x18\x03 \x01(\t\"0\n\x04Lots\x12(\n\x04lots\x18\x01 \x03(\x0b\x32\x14.isthmus.utxo.v1.LotB\x04\xc8\xde\x1f\x00\"$\n\x03Lot\x12\r\n\x05\x64\x65nom\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"C\n\x04Undo\x12+\n\x06\x62\x65\x66ore\x18\x01 \x03(\x0b\x32\x15.isthmus.utxo.v1.PairB\x04\xc8\xde\x1f\x00\x12\x0e\n\x06\x61\x62sent\x18\x02 \x03(\x0c\"\"\n\x04Pair\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\"9\n\x06Payout\x12\x10\n\x08receiver\x18\x01 \x01(\x0c\x12\r\n\x05\x64\x65nom\x18\x02 \x01(\t\x12\x0e\n\x06\x61mount\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.chainkit/wire/proto/isthmus/utxo/v1/utxo.proto\x12\x0fisthmus.utxo.v1\x1a\x19google/protobuf/any.proto\x1a(chainkit/wire/proto/gogoproto/gogo.proto\"\x82\x01\n\x07\x43\x61rrier\x12&\n\x08messages\x18\x01 \x03(\x0b\x32\x14.google.protobuf.Any\x12\x14\n\x0c\x66irst_payout\x18\x02 \x01(\r\x12\x39\n\x0b\x61ssignments\x18\x03 \x03(\x0b\x32\x1e.isthmus.utxo.v1.LotAssignmentB\x04\xc8\xde\x1f\x00\">\n\rLotAssignment\x12\x0e\n\x06output\x18\x01 \x01(\r\x12\r\n\x05\x64\x65nom\x18\x02 \x01(\t\x12\x0e\n\x06\x61mount\x18\x03 \x01(\t\"0\n\x04Lots\x12(\n\x04lots\x18\x01 \x03(\x0b\x32\x14.isthmus.utxo.v1.LotB\x04\xc8\xde\x1f\x00\"$\n\x03Lot\x12\r\n\x05\x64\x65nom\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"9\n\x06Payout\x12\x10\n\x08receiver\x18\x01 \x01(\x0c\x12\r\n\x05\x64\x65nom\x18\x02 \x01(\t\x12\x0e\n\x06\x61mount\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CARRIER'].fields_by_name['assignments']._serialized_options = b'\310\336\037\000'
   _globals['_LOTS'].fields_by_name['lots']._loaded_options = None
   _globals['_LOTS'].fields_by_name['lots']._serialized_options = b'\310\336\037\000'
-  _globals['_UNDO'].fields_by_name['before']._loaded_options = None
-  _globals['_UNDO'].fields_by_name['before']._serialized_options = b'\310\336\037\000'
   _globals['_CARRIER']._serialized_start=137
   _globals['_CARRIER']._serialized_end=267
   _globals['_LOTASSIGNMENT']._serialized_start=269
@@ -47,10 +45,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOTS']._serialized_end=381
   _globals['_LOT']._serialized_start=383
   _globals['_LOT']._serialized_end=419
-  _globals['_UNDO']._serialized_start=421
-  _globals['_UNDO']._serialized_end=488
-  _globals['_PAIR']._serialized_start=490
-  _globals['_PAIR']._serialized_end=524
-  _globals['_PAYOUT']._serialized_start=526
-  _globals['_PAYOUT']._serialized_end=583
+  _globals['_PAYOUT']._serialized_start=421
+  _globals['_PAYOUT']._serialized_end=478
 # @@protoc_insertion_point(module_scope)

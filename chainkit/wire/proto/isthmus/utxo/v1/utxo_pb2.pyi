@@ -121,54 +121,6 @@ class Lot(_message.Message):
 Global___Lot: _TypeAlias = Lot  # noqa: Y015
 
 @_typing.final
-class Undo(_message.Message):
-    """What undoes a block: values before it, absent ones named apart."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    BEFORE_FIELD_NUMBER: _builtins.int
-    ABSENT_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def before(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pair]: ...
-    @_builtins.property
-    def absent(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
-    def __init__(
-        self,
-        *,
-        before: _abc.Iterable[Global___Pair] | None = ...,
-        absent: _abc.Iterable[_builtins.bytes] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "before", b"before"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Undo: _TypeAlias = Undo  # noqa: Y015
-
-@_typing.final
-class Pair(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    KEY_FIELD_NUMBER: _builtins.int
-    VALUE_FIELD_NUMBER: _builtins.int
-    key: _builtins.bytes
-    value: _builtins.bytes
-    def __init__(
-        self,
-        *,
-        key: _builtins.bytes = ...,
-        value: _builtins.bytes = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Pair: _TypeAlias = Pair  # noqa: Y015
-
-@_typing.final
 class Payout(_message.Message):
     """What a message owes to a receiver within its transaction; denom empty for the chain's own coin."""
 

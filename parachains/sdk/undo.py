@@ -3,9 +3,24 @@
 from collections.abc import Iterator, Mapping
 
 from chainkit.commitments.database import KeyValueDatabase
-from parachains.utxo.codec import decode_undo, encode_undo
+from chainkit.wire.codec import encode
+from chainkit.wire.proto.isthmus.storage.v1 import undo_pb2
 
 _UNDO = b"undo/"
+
+
+def encode_undo(before: Mapping[bytes, bytes | None]) -> bytes:
+    """Return what undoes a write."""
+    pairs = [undo_pb2.Pair(key=k, value=v) for k, v in before.items() if v is not None]
+    absent = [key for key, value in before.items() if value is None]
+    return encode(undo_pb2.Undo(before=pairs, absent=absent))
+
+
+def decode_undo(data: bytes) -> dict[bytes, bytes | None]:
+    """Return what undoes a write, as this node stored it."""
+    pb = undo_pb2.Undo.FromString(data)
+    changes: dict[bytes, bytes | None] = {pair.key: pair.value for pair in pb.before}
+    return changes | dict.fromkeys(pb.absent)
 
 
 def _key(height: int) -> bytes:
