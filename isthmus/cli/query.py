@@ -1,7 +1,7 @@
 """``query``: what a chain's kind can be asked, each question a command of its own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -18,6 +18,8 @@ from isthmus.cli.session import Session
 from isthmus.cli.tx import chain_option
 from isthmus.discovery import chain_kind_names, find_chain_kind
 from parachains.sdk.users import QueryForm
+
+svg_option = click.option("--svg", "as_svg", is_flag=True, help="Draw the answer as SVG.")
 
 
 class Questions(Group):
@@ -45,9 +47,17 @@ def _forms() -> Mapping[str, QueryForm]:
 def _command(form: QueryForm) -> click.Command:
     """Return the command that asks one question."""
 
-    def run(home: Path, chain_name: str, *, as_json: bool, **values: str | None) -> None:
+    def run(
+        home: Path,
+        chain_name: str,
+        *,
+        as_json: bool,
+        as_svg: bool = False,
+        **values: str | None,
+    ) -> None:
         given = {name: value for name, value in values.items() if value is not None}
-        _ask(form, given, chain_name, home, Output(as_json))
+        draw = form.draw if as_svg else None
+        _ask(form, given, chain_name, home, Output(as_json), draw)
 
     arguments: list[click.Parameter] = [
         click.Argument([name.rstrip("?")], required=not name.endswith("?"))
@@ -60,13 +70,19 @@ def _command(form: QueryForm) -> click.Command:
         help=form.summary,
         example=f"isthmus query {form.example}",
     )
-    for option in (json_option, home_option, chain_option):
+    drawing = (svg_option,) if form.draw is not None else ()
+    for option in (json_option, *drawing, home_option, chain_option):
         option(command)
     return command
 
 
 def _ask(
-    form: QueryForm, values: Mapping[str, str], chain_name: str, home: Path, output: Output
+    form: QueryForm,
+    values: Mapping[str, str],
+    chain_name: str,
+    home: Path,
+    output: Output,
+    draw: Callable[[Mapping[str, object]], str] | None,
 ) -> None:
     async def ask() -> Mapping[str, object]:
         async with Session(home) as session:
@@ -80,6 +96,10 @@ def _ask(
 
     reason = f"waiting for {chain_name or 'the chain'} to answer"
     answer = run_with_patience(ask(), output, reason)
+    if draw is not None:
+        drawn = draw(answer)
+        output.result({"svg": drawn}, lambda: drawn.rstrip("\n"))
+        return
     output.result(answer, lambda: json.dumps(answer, indent=2, ensure_ascii=False))
 
 

@@ -4,7 +4,7 @@ A kind's package takes and returns them, so that it fits the port of the command
 structurally without importing it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -116,6 +116,12 @@ class QueryForm:
     """Required, in order; one whose name ends with ``?`` may be left out, as ``height?``.
 
     An argument named ``address`` may also be the name of an account.
+    """
+    draw: Callable[[Mapping[str, object]], str] | None = None
+    """Makes an SVG document of an answer, where a picture says more.
+
+    Raises:
+        MalformedMessage: The answer is not of its form.
     """
 
 

@@ -1,11 +1,23 @@
 """The picture of a DAG: every block once, its colour, the selected chain and the finality line."""
 
+import functools
+import json
 from collections import Counter
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from parachains.dag.drawing import BLUE, FINAL, OPEN, RED, draw
+from chainkit.primitives.errors import MalformedMessage
+from parachains.dag.drawing import (
+    BLUE,
+    FINAL,
+    OPEN,
+    RED,
+    draw,
+    window,
+    window_from_json,
+    window_to_json,
+)
 from tests.dags import PARAMETERS, grow, mine, new_dag, rounds
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -25,7 +37,7 @@ def dag():
 
 
 def parts(dag, depth=4, most=60):
-    root = ET.fromstring(draw(dag, dag.selected_tip.hash, depth, most))
+    root = ET.fromstring(draw(window(dag, dag.selected_tip.hash, depth, most)))
     blocks = {}
     for group in root.iter(f"{SVG}g"):
         rectangle = group.find(f"{SVG}rect")
@@ -75,3 +87,49 @@ def test_only_the_newest_are_drawn(dag) -> None:
 
     assert len(blocks) == 5
     assert dag.selected_tip.hash.hex() in blocks
+
+
+@pytest.mark.parametrize("most", [1, 3, 60])
+def test_a_window_is_the_same_after_json(dag, most) -> None:
+    """What a node tells can be drawn elsewhere, with nothing lost on the way."""
+    seen = window(dag, dag.selected_tip.hash, 4, most)
+
+    assert window_from_json(json.loads(json.dumps(window_to_json(seen)))) == seen
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("tip",), "00"),
+        (("tip",), 7),
+        (("finality_depth",), -1),
+        (("finality_depth",), True),
+        (("blocks",), []),
+        (("blocks",), {}),
+        (("blocks", 0, "hash"), "zz" * 32),
+        (("blocks", 0, "parents"), None),
+        (("blocks", 0, "parents"), [5]),
+        (("blocks", 0, "selected_parent"), 5),
+        (("blocks", 0, "colour"), "green"),
+        (("blocks", 0, "is_final"), 1),
+        (("blocks", 0, "blue_score"), "9"),
+        (("blocks", 0), []),
+    ],
+)
+def test_a_window_of_another_form_is_refused(dag, path, value) -> None:
+    """Each member has one form; another one is refused, not drawn."""
+    told = json.loads(json.dumps(window_to_json(window(dag, dag.selected_tip.hash, 4))))
+    *above, last = path
+    functools.reduce(lambda at, key: at[key], above, told)[last] = value
+
+    with pytest.raises(MalformedMessage):
+        window_from_json(told)
+
+
+def test_a_block_twice_is_refused(dag) -> None:
+    """Two places for one block would be no picture of a DAG."""
+    told = window_to_json(window(dag, dag.selected_tip.hash, 4))
+    told["blocks"] *= 2
+
+    with pytest.raises(MalformedMessage, match="twice"):
+        window_from_json(told)
