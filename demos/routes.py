@@ -6,6 +6,29 @@ from isthmus.config import ChainSpec, NetSpec, PathEndSpec
 
 HUB = "hub"
 
+HUB_CHAIN = ChainSpec(name=HUB, kind="hub", validators=4, denom="uisth")
+COIN = ChainSpec(name="coin", kind="utxo", validators=2, denom="sat")
+"""Two miners at a block a second."""
+
+VAULT = ChainSpec(name="vault", kind="account", validators=4, denom="wei")
+"""Four validators of Ethereum's blocks."""
+
+COIN_TOLD = (
+    "coin has two miners and a block a second; they begin with 102 blocks, as coins can be "
+    "spent after 100; the hub takes a block for final when it is 3 deep"
+)
+VAULT_TOLD = (
+    "vault has Ethereum's blocks, which three of its four validators seal; the hub checks the seals"
+)
+
+
+def star(*chains: ChainSpec) -> NetSpec:
+    """Return a network in which the hub's four validators join chains of any kind."""
+    return NetSpec(
+        chains=(HUB_CHAIN, *chains),
+        paths=tuple(PathEndSpec(a=chain.name, b=HUB) for chain in chains),
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -16,7 +39,7 @@ class Route:
     """
 
     summary: str
-    told: str
+    told: tuple[str, ...]
     """What is said of it to the person who watches, as the network starts."""
     spec: NetSpec
     start: str
@@ -28,25 +51,23 @@ class Route:
     """Limits on two idle cores."""
 
 
-def _spec(start: ChainSpec, end: ChainSpec) -> NetSpec:
-    hub = ChainSpec(name=HUB, kind="hub", validators=4, denom="uisth")
-    return NetSpec(
-        chains=(hub, start, end),
-        paths=(PathEndSpec(a=start.name, b=HUB), PathEndSpec(a=HUB, b=end.name)),
-    )
-
+COIN_TO_VAULT = Route(
+    summary="a coin of Bitcoin blocks goes to a chain of Ethereum blocks by proof and comes home",
+    told=(COIN_TOLD, VAULT_TOLD),
+    spec=star(COIN, VAULT),
+    start=COIN.name,
+    end=VAULT.name,
+    voting=(HUB,),
+    max_seconds_to_ready=90.0,
+    max_seconds_to_first_delivery=30.0,
+)
+"""Two miners, and four validators at either side of their coin's way: work, votes, seals."""
 
 COIN_TO_ZONE = Route(
-    summary="a coin of Bitcoin blocks crosses two hops by proof and comes home",
-    told=(
-        "coin has two miners and a block a second; they begin with 102 blocks, as coins can be "
-        "spent after 100; the hub takes a block for final when it is 3 deep"
-    ),
-    spec=_spec(
-        ChainSpec(name="coin", kind="utxo", validators=2, denom="sat"),
-        ChainSpec(name="zone", denom="utok"),
-    ),
-    start="coin",
+    summary="a coin of Bitcoin blocks goes to a Tendermint zone by proof and comes home",
+    told=(COIN_TOLD,),
+    spec=star(COIN, ChainSpec(name="zone", denom="utok")),
+    start=COIN.name,
     end="zone",
     voting=(HUB, "zone"),
     max_seconds_to_ready=90.0,
@@ -56,8 +77,8 @@ COIN_TO_ZONE = Route(
 
 ZONE_TO_ZONE = Route(
     summary="a zone's token crosses two hops by proof and comes home",
-    told="two zones of one validator each, whose every block is final",
-    spec=_spec(ChainSpec(name="zone-a", denom="utoka"), ChainSpec(name="zone-b", denom="utokb")),
+    told=("two zones of one validator each, whose every block is final",),
+    spec=star(ChainSpec(name="zone-a", denom="utoka"), ChainSpec(name="zone-b", denom="utokb")),
     start="zone-a",
     end="zone-b",
     voting=(HUB, "zone-a", "zone-b"),

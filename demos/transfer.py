@@ -6,40 +6,24 @@ ledgers checks the supply at every height and counts what the chains verified. W
 the token passes is the route's: ``isthmus demo transfer-zones`` is the same between zones.
 """
 
-import asyncio
 import functools
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from chainkit.primitives.amounts import Coin
-from chainkit.primitives.errors import OperationFailed
-from chainkit.primitives.types import ChannelId, Denom, TimestampNs
 from demos import miners
-from demos.ledgers import PORT, balance, balance_supply, count_hops, escrowed, short, voucher
-from demos.network import Channel, Network, run_scenario
+from demos.journeys import open_spokes, settle, there_and_back, travel
+from demos.ledgers import balance, count_hops, escrowed, short
+from demos.network import Network, run_scenario
 from demos.reading import read_verdict, supply_reader
 from demos.routes import COIN_TO_ZONE, HUB, ZONE_TO_ZONE, Route
 from demos.story import Story
 from isthmus.cli.output import Output
-from parachains.sdk.relaying import TxOutcome
-from parachains.sdk.users import Transfer
 
-AMOUNT = 1_000_000
-TIMEOUT_S = 600
 MAX_MINING_SHARE = 0.1
 HANDSHAKE_PROOFS = 6
 """Try, ack and confirm, of a connection and of a channel."""
-
-
-class TransferRefused(OperationFailed):
-    """A block refused the demo's own transaction."""
-
-    def __init__(self, *, chain: str, outcome: TxOutcome) -> None:
-        super().__init__(f"{chain} refused the transfer: {outcome.log}")
-        self.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,52 +87,6 @@ class Report:
         return tuple(slow)
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One journey over the hub: from where, as what, to whom, and what it must show there."""
-
-    start: str
-    sender: str
-    channel: ChannelId
-    denom: str
-    onward: ChannelId
-    """The hub's channel to the last chain."""
-    end: str
-    receiver: str
-    denom_at_end: str
-    via_denom: str
-    """The hub's name for the token."""
-
-
-def journeys(route: Route, base: str, from_a: Channel, to_b: Channel) -> tuple[Leg, Leg]:
-    """Return the way out and the way home of the start's own token ``base``."""
-    on_hub = f"{PORT}/{from_a.on_b}/{base}"
-    on_b = f"{PORT}/{to_b.on_b}/{on_hub}"
-    out = Leg(
-        start=route.start,
-        sender="alice",
-        channel=from_a.on_a,
-        denom=base,
-        onward=to_b.on_a,
-        end=route.end,
-        receiver="bob",
-        denom_at_end=voucher(on_b),
-        via_denom=voucher(on_hub),
-    )
-    home = Leg(
-        start=route.end,
-        sender="bob",
-        channel=to_b.on_b,
-        denom=voucher(on_b),
-        onward=from_a.on_b,
-        end=route.start,
-        receiver="alice",
-        denom_at_end=base,
-        via_denom=voucher(on_hub),
-    )
-    return out, home
-
-
 class TransferDemo:
     """A demo that the command line finds: the play over one route."""
 
@@ -160,7 +98,8 @@ class TransferDemo:
         """Run it; print the report, then what does not hold; return whether all does."""
         route = self._route
         with Story() as story:
-            story.say(route.told)
+            for line in route.told:
+                story.say(line)
             report = run_scenario(
                 functools.partial(play, route),
                 spec=route.spec,
@@ -186,16 +125,15 @@ async def play(route: Route, net: Network) -> Report:
     start, end = route.start, route.end
     net.say("every chain makes blocks; none knows of another: no client, connection or channel")
     mined = await miners.taken(net)
-    from_a, to_b = await asyncio.gather(
-        net.wait_for_channel(start, HUB), net.wait_for_channel(HUB, end)
-    )
+    spokes = await open_spokes(net, (start, end))
     ready_s = time.monotonic() - net.began_s
+    from_a, to_b = spokes[start], spokes[end]
     net.say(
         f"the relayer opened {start} {from_a.on_a} <-> {from_a.on_b} hub and "
-        f"hub {to_b.on_a} <-> {to_b.on_b} {end}, every step proven on chain"
+        f"hub {to_b.on_b} <-> {to_b.on_a} {end}, every step proven on chain"
     )
     base = net.chain(start).denom
-    out, back = journeys(route, base, from_a, to_b)
+    out, back = there_and_back(start, end, base, spokes)
     before = await balance(net, start, "alice", base)
 
     sent_at = time.monotonic()
@@ -206,7 +144,7 @@ async def play(route: Route, net: Network) -> Report:
 
     async with supply_reader(net) as reader:
         returned, _ = await travel(net, back)
-        await settle(net, from_a, to_b, route)
+        await settle(net, spokes)
         left = await escrowed(net, start, base)
         after = await balance(net, start, "alice", base)
         net.say(f"it is home: alice has {after} {base} again, {left} are left in escrow")
@@ -234,82 +172,6 @@ async def play(route: Route, net: Network) -> Report:
         mining_share=mining.mining,
         miner_process_share=mining.processes,
     )
-
-
-async def travel(net: Network, leg: Leg) -> tuple[bool, int]:
-    """Send the token over the hub; return whether it arrived whole, and what sending cost."""
-    had = await balance(net, leg.start, leg.sender, leg.denom)
-    before = await balance(net, leg.end, leg.receiver, leg.denom_at_end)
-    via_before = await balance_supply(net, HUB, leg.via_denom)
-    await submit(net, leg)
-    fee = had - AMOUNT - await balance(net, leg.start, leg.sender, leg.denom)
-    where = ["on its way to the hub"]
-
-    async def look() -> int | None:
-        now = await balance(net, leg.end, leg.receiver, leg.denom_at_end)
-        if now > before:
-            return now
-        if await balance_supply(net, HUB, leg.via_denom) != via_before:
-            where[0] = "proven to the hub, which forwarded it"
-        return None
-
-    reached = await net.wait_until(lambda: f"waiting for the token on {leg.end}: {where[0]}", look)
-    return reached - before == AMOUNT, fee
-
-
-async def submit(net: Network, leg: Leg) -> None:
-    """Send the token on its way; return when a block of the first chain holds the packet.
-
-    Raises:
-        TransferRefused: The block refused it.
-    """
-    forward = {
-        "receiver": net.account(leg.receiver).addresses[leg.end],
-        "port": PORT,
-        "channel": leg.onward,
-    }
-    intent = Transfer(
-        port_id=PORT,
-        channel_id=leg.channel,
-        coin=Coin(Denom(leg.denom), AMOUNT),
-        receiver=net.account("relayer").addresses[HUB],
-        timeout_timestamp=TimestampNs(time.time_ns() + TIMEOUT_S * 10**9),
-        memo=json.dumps({"forward": forward}, separators=(",", ":")),
-    )
-    net.say(f"{leg.sender} sends {AMOUNT} {short(leg.denom)} from {leg.start} to {leg.end}")
-    outcome = await net.do(leg.start, leg.sender, intent)
-    if outcome.code != 0:
-        raise TransferRefused(chain=leg.start, outcome=outcome)
-    net.say(f"{leg.start} committed the packet in block {outcome.height}")
-
-
-async def settle(net: Network, from_a: Channel, to_b: Channel, route: Route) -> None:
-    """Wait until every packet's acknowledgement is back where it was sent from, for good.
-
-    A block of a chain without finality counts when it is as deep as clients of it demand.
-    """
-    ends = (
-        (route.start, from_a.on_a),
-        (HUB, from_a.on_b),
-        (HUB, to_b.on_a),
-        (route.end, to_b.on_b),
-    )
-
-    async def acknowledged() -> bool | None:
-        for chain, channel in ends:
-            if await (await net.client(chain)).commitments(PORT, channel):
-                return None
-        return True
-
-    await net.wait_until("waiting for the last acknowledgement to come back", acknowledged)
-    for chain in net.place.chains:
-        client = await net.client(chain.name)
-        tip = max(node.height for node in await net.reader.chain_status(chain))
-
-        async def final() -> bool | None:
-            return (await client.status()).height >= tip or None  # noqa: B023 - awaited at once
-
-        await net.wait_until(f"waiting for block {tip} of {chain.name} to be final", final)
 
 
 def describe(report: Report) -> str:

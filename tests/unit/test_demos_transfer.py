@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from demos.journeys import there_and_back
 from demos.ledgers import short, voucher
 from demos.miners import Taken, share
 from demos.network import Channel
-from demos.routes import COIN_TO_ZONE, HUB, ZONE_TO_ZONE
+from demos.routes import COIN_TO_VAULT, COIN_TO_ZONE, HUB, ZONE_TO_ZONE
 from demos.story import Story
-from demos.transfer import Report, describe, journeys
+from demos.transfer import Report, describe
 from ibc.ics20_transfer.denoms import extract_denom
 
 GOOD = Report(
@@ -91,7 +92,7 @@ def test_what_miners_take_is_counted_between_two_moments():
     assert share(Taken(0.0, 0.0, None), Taken(1.0, 0.5, None)).processes is None
 
 
-@pytest.mark.parametrize("route", [COIN_TO_ZONE, ZONE_TO_ZONE])
+@pytest.mark.parametrize("route", [COIN_TO_VAULT, COIN_TO_ZONE, ZONE_TO_ZONE])
 def test_a_route_s_network_joins_both_ends_to_the_hub(route):
     """What stands at the ends is the description's matter alone."""
     joined = {frozenset({path.a, path.b}) for path in route.spec.paths}
@@ -101,11 +102,12 @@ def test_a_route_s_network_joins_both_ends_to_the_hub(route):
     assert set(route.voting) <= {chain.name for chain in route.spec.chains}
 
 
+SPOKES = {"a": Channel("channel-3", "channel-1"), "b": Channel("channel-7", "channel-0")}
+
+
 def test_the_way_home_undoes_the_way_out():
     """The voucher that arrives is what is sent back, over the same channels."""
-    out, home = journeys(
-        ZONE_TO_ZONE, "utok", Channel("channel-3", "channel-1"), Channel("channel-0", "channel-7")
-    )
+    out, home = there_and_back("a", "b", "utok", SPOKES, amount=7)
 
     path = "transfer/channel-7/transfer/channel-1/utok"
     assert out.denom_at_end == home.denom == extract_denom(path).local_denom()
@@ -116,7 +118,24 @@ def test_the_way_home_undoes_the_way_out():
         out.end, out.receiver, out.start, out.sender,
     )  # fmt: skip
     assert home.denom_at_end == out.denom == "utok"
-    assert (out.start, out.end) == ("zone-a", "zone-b")
+    assert (out.start, out.end) == ("a", "b")
+    assert out.amount == home.amount == 7
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "channels", "path"),
+    [
+        ("a", HUB, ("channel-3", "channel-1"), "transfer/channel-1/utok"),
+        (HUB, "b", ("channel-0", "channel-7"), "transfer/channel-7/utok"),
+    ],
+)
+def test_a_journey_to_or_from_the_hub_has_one_hop(start, end, channels, path):
+    """Nothing is forwarded, and the hub's own ledger is an end."""
+    out, home = there_and_back(start, end, "utok", SPOKES)
+
+    assert (out.channel, home.channel) == channels
+    assert out.denom_at_end == home.denom == voucher(path)
+    assert out.onward is out.via_denom is home.onward is home.via_denom is None
 
 
 def test_a_voucher_is_cut_for_people():
