@@ -32,3 +32,39 @@ class TooLittleValue(HashLockRefused):
     """The outputs of a spend are worth more than the output that it spends."""
 
     code = 6
+
+
+class HashReused(HashLockRefused):
+    """A hash was locked before on this ledger; whoever knows the old preimage would take it."""
+
+    code = 7
+
+
+class UnknownLock(HashLockRefused):
+    """No coins were ever locked under this hash."""
+
+    code = 8
+
+
+class LockClosed(HashLockRefused):
+    """The lock was claimed or refunded."""
+
+    code = 9
+
+
+class LockExpired(HashLockRefused):
+    """A claim at or after the expiry."""
+
+    code = 10
+
+
+class NotExpired(HashLockRefused):
+    """A refund before the expiry."""
+
+    code = 11
+
+
+class WrongVersion(HashLockRefused):
+    """A channel's version is not ours."""
+
+    code = 12

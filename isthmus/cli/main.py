@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = {
     "keys": "keys:keys",
     "tx": "tx:tx",
     "query": "query:query",
+    "htlc": "hash_locks:hash_locks",
     "trace": "trace:trace_command",
     "relay": "daemons:relay",
     "broker": "daemons:broker",

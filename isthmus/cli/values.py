@@ -72,6 +72,26 @@ class DurationType(click.ParamType[int]):
         return int(match[1]) * _SECONDS[match[2]] * NS_PER_SECOND
 
 
+class Hex32(click.ParamType[bytes]):
+    """32 bytes: a hash or a preimage."""
+
+    name = "hex"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        """Return the bytes."""
+        if isinstance(value, bytes):
+            return value
+        try:
+            data = bytes.fromhex(str(value).removeprefix("0x"))
+        except ValueError:
+            data = b""
+        if len(data) != 32:
+            self.fail(f"expected 64 hex digits, got {str(value)[:80]!r}", param, ctx)
+        return data
+
+
 class GasPriceType(click.ParamType[int]):
     """What a unit of gas costs, in base units with at most six decimals."""
 
