@@ -75,8 +75,9 @@ def pay(sender, receiver, amount, sequence, *, fee=1, gas=GAS, chain_id=CHAIN_ID
 class Node:
     """One node with a miner."""
 
-    def __init__(self, miner=0, *, database=None, chain=None, **parts):
+    def __init__(self, miner=0, *, database=None, chain=None, archive=True, **parts):
         self.database = database or MemoryDatabase()
+        self.archive = archive
         self.chain_parameters = chain or parameters()
         self.parts = parts
         self.miner = MINERS[miner]
@@ -85,7 +86,7 @@ class Node:
     def open(self):
         undoable = UndoDatabase(self.database, MAX_UNDO_BLOCKS)
         machine = StateMachine(undoable, self.chain_parameters, **self.parts)
-        self.chain = DagChain(undoable, machine)
+        self.chain = DagChain(undoable, machine, archive=self.archive)
 
     @property
     def now(self):

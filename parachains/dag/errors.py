@@ -1,6 +1,6 @@
 """Why the DAG chain refuses a block, or a transaction in one."""
 
-from chainkit.primitives.errors import MalformedMessage, RuleBroken
+from chainkit.primitives.errors import MalformedMessage, OperationFailed, RuleBroken
 
 
 class MalformedDag(MalformedMessage):
@@ -43,3 +43,7 @@ class TooDeepReorganisation(RuleBroken):
 
     codespace = "dag"
     code = 7
+
+
+class BodyPruned(OperationFailed):
+    """A block's transactions are kept no more: it is below the pruning point."""

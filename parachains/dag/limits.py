@@ -12,5 +12,9 @@ MAX_BLOCK_GAS = 100_000_000
 MAX_UNDO_BLOCKS = 512
 """Blocks of the selected chain that a node can take back."""
 
+KEEP_STATES = 1_024
+"""States of the selected chain that a node keeps: more than it can take back."""
+
+MAX_CACHED_BODIES = 64
 GAS_TRANSACTION = 2_000
 """What every transaction uses before its messages."""

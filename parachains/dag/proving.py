@@ -1,6 +1,7 @@
 """What this chain shows to light clients of it: genesis, headers, proofs. Reads only."""
 
 from chainkit.commitments.ics23 import join_merkle_proof
+from chainkit.formats.ghostdag.blocks import DagBlock
 from chainkit.formats.ghostdag.dag import kept_above
 from chainkit.formats.ghostdag.headers import Header
 from chainkit.primitives.errors import OperationFailed
@@ -36,11 +37,15 @@ def new_client(chain: DagChain, finality_depth: int) -> tuple[AnyValue, AnyValue
 
     From genesis while the chain is young: then it trusts nothing else. Later from the
     blocks that the newest ones are judged by. What is not in our tip's past is left out.
+
+    Raises:
+        NotOnChain: The depth reaches below what is kept in memory.
     """
     p = chain.parameters.dag
     final = final_score(chain, finality_depth)
     root = chain.chain_block(max(final - p.reach, 0))
-    assert root is not None
+    if root is None or chain.dag.find(root.hash) is None:
+        raise NotOnChain(f"{finality_depth} blue scores below the tip reach too far down")
     own = chain.tip.hash
     past = (block for block in chain.dag if chain.dag.is_ancestor(block.hash, own))
     blocks = tuple(kept_above(past, root.hash).values())
@@ -58,27 +63,38 @@ def new_client(chain: DagChain, finality_depth: int) -> tuple[AnyValue, AnyValue
     return encode_client_state(state), encode_anchor(Anchor(blocks))
 
 
-def updates(chain: DagChain, tip: Hash32) -> tuple[AnyValue, ...]:
-    """Return messages with the headers that a client with this tip may lack.
+def updates(chain: DagChain, known: Hash32, until_score: int | None = None) -> tuple[AnyValue, ...]:
+    """Return messages with the headers that a client which has a block and its past may lack.
 
-    They are the past of our own tip less that of the client's, parents before children:
-    what was never merged is of no use to it. A client passes over what it has already.
+    They are our tip's past less that of the highest block of our selected chain in the
+    known one's, parents before children: what was never merged is of no use to a client. It
+    passes over what it has already.
+
+    Args:
+        chain: Ours.
+        known: A block that the client has.
+        until_score: The first block of the selected chain with at least this blue score is
+            the last one sent; None goes on to the tip.
 
     Raises:
-        NotOnChain: The tip is not known here.
+        NotOnChain: The block is not known.
     """
-    if chain.dag.find(tip) is None:
-        raise NotOnChain(f"block {tip.hex()} is not known")
-    own = chain.tip.hash
-    lacking = [
-        block.header
-        for block in chain.dag
-        if chain.dag.is_ancestor(block.hash, own) and not chain.dag.is_ancestor(block.hash, tip)
-    ]
+    block = chain.find(known)
+    place = None if block is None else chain.place_of(block.hash)
+    while place is None:
+        below = None if block is None else block.order.selected_parent
+        if below is None:
+            raise NotOnChain(f"block {known.hex()} is not known")
+        block, place = chain.find(below), chain.place_of(below)
     messages: list[AnyValue] = []
     batch: list[Header] = []
-    size = 0
-    for header in lacking:
+    size, last = 0, None
+    for at, lacking in chain.headers_after(place):
+        if last is not None and at > last:
+            break
+        if until_score is not None and lacking.order.blue_score >= until_score:
+            last = at
+        header = lacking.header
         size += len(header.encode())
         if batch and (size > MESSAGE_HEADER_BYTES or len(batch) == MAX_HEADERS_PER_MESSAGE):
             messages.append(encode_headers(Headers(tuple(batch))))
@@ -89,8 +105,8 @@ def updates(chain: DagChain, tip: Hash32) -> tuple[AnyValue, ...]:
     return tuple(messages)
 
 
-def prove(chain: DagChain, path: tuple[bytes, bytes], height: int) -> bytes:
-    """Return the proof of a path in the state of the chain block with exactly this blue score.
+def exact_block(chain: DagChain, height: int) -> DagBlock:
+    """Return the block of the selected chain with exactly this blue score.
 
     Raises:
         NotOnChain: There is none.
@@ -98,7 +114,28 @@ def prove(chain: DagChain, path: tuple[bytes, bytes], height: int) -> bytes:
     block = chain.chain_block(height)
     if block is None or block.order.blue_score != height:
         raise NotOnChain(f"no block of the selected chain has the blue score {height}")
-    version = chain.version_of(block.hash)
-    assert version is not None
+    return block
+
+
+def prove(chain: DagChain, path: tuple[bytes, bytes], height: int) -> bytes:
+    """Return the proof of a path in the state of the chain block with exactly this blue score.
+
+    Raises:
+        NotOnChain: There is none, or its state is kept no more.
+    """
+    version = state_version(chain, height)
     store, key = path
     return join_merkle_proof(tuple(chain.machine.stores.prove(store.decode(), key, version)))
+
+
+def state_version(chain: DagChain, height: int) -> int:
+    """Return the version of the state that a chain block's header names.
+
+    Raises:
+        NotOnChain: There is none, or its state is kept no more.
+    """
+    version = chain.version_of(exact_block(chain, height).hash)
+    assert version is not None
+    if version < chain.machine.stores.earliest_version():
+        raise NotOnChain(f"the state at the blue score {height} is kept no more")
+    return version

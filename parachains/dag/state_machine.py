@@ -8,11 +8,12 @@ nothing. Time and height are the block's: chain time, and blue score.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chainkit.commitments.database import KeyValueDatabase
 from chainkit.commitments.multistore import MultiStore
+from chainkit.formats.ghostdag.hashing import ZERO_HASH
 from chainkit.modules.auth import AuthModule
 from chainkit.modules.bank import BankModule
 from chainkit.primitives.amounts import Coin
@@ -56,6 +57,8 @@ class Outcome:
     id: Hash32
     block: Hash32
     """The block that holds it."""
+    sender: Address
+    sequence: int
     accepted: bool
     """Whether it paid its fee; a refusal after that leaves the fee and the sequence."""
     code: int = 0
@@ -73,6 +76,15 @@ class MergeRun:
     def __init__(self, ctx: Context, outcomes: tuple[Outcome, ...]) -> None:
         self._ctx = ctx
         self.outcomes = outcomes
+        self.sequences = {o.sender: o.sequence + 1 for o in outcomes if o.accepted}
+        """The next sequence of each account that had a transaction accepted."""
+        self.root: Hash32 | None = None
+        """The root of the state after it, once computed."""
+
+    @property
+    def ctx(self) -> Context:
+        """The state after the run, to read; valid until another block is committed."""
+        return self._ctx
 
     @property
     def accepted(self) -> tuple[Hash32, ...]:
@@ -155,13 +167,31 @@ class StateMachine:
                 self._reward(ctx, block.body.miner)
         return MergeRun(ctx, tuple(outcomes))
 
+    def simulate(self, run: MergeRun, before: Sequence[Transaction], tx: Transaction) -> Outcome:
+        """Return what a transaction would do after a run and some others; nothing stays.
+
+        Neither its signature nor its sequence counts: it takes the account's next one.
+        """
+        holder = MergedBlock(ZERO_HASH, BlockBody(tx.sender, ()), is_blue=False)
+        with run.ctx.savepoint() as savepoint:
+            for other in before:
+                self._transaction(run.ctx, other, holder)
+            account = self.auth.account(run.ctx, tx.sender)
+            if account is not None:
+                tx = replace(tx, sequence=account.sequence)
+            outcome = self._transaction(run.ctx, tx, holder)
+            savepoint.discard()
+        return outcome
+
     def root_after(self, run: MergeRun) -> Hash32:
         """Return the root of the state after a run; the working state is left as committed."""
-        self.write(run)
-        try:
-            return self.stores.working_hash()
-        finally:
-            self.stores.rollback()
+        if run.root is None:
+            self.write(run)
+            try:
+                run.root = self.stores.working_hash()
+            finally:
+                self.stores.rollback()
+        return run.root
 
     def write(self, run: MergeRun) -> None:
         """Write a run into the working state, to be committed."""
@@ -209,6 +239,8 @@ class StateMachine:
         return Outcome(
             tx.id,
             block.hash,
+            tx.sender,
+            tx.sequence,
             accepted=True,
             gas_used=gas.consumed,
             events=ctx.events.all(),
@@ -265,5 +297,14 @@ def _refused(
     events: tuple[Event, ...] = (),
 ) -> Outcome:
     return Outcome(
-        tx.id, block.hash, accepted, error.code, error.codespace, str(error), gas_used, events
+        id=tx.id,
+        block=block.hash,
+        sender=tx.sender,
+        sequence=tx.sequence,
+        accepted=accepted,
+        code=error.code,
+        codespace=error.codespace,
+        log=str(error),
+        gas_used=gas_used,
+        events=events,
     )

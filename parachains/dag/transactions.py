@@ -16,6 +16,7 @@ from chainkit.formats.ghostdag.hashing import (
 from chainkit.primitives.types import Address, ChainId, Hash32
 from chainkit.sigverify.ed25519 import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, ed25519_address, sign
 from chainkit.sigverify.ed25519 import verify_items as verify_signatures
+from chainkit.sigverify.verified import VerifiedSignatures
 from chainkit.wire.codec import decode_strict, encode
 from chainkit.wire.proto.isthmus.dag.v1 import dag_pb2
 from ibc.ics02_client.port import AnyValue
@@ -162,13 +163,28 @@ def decode_body(data: bytes) -> BlockBody:
     return BlockBody(Address(pb.miner), tuple(map(decode_transaction, pb.transactions)))
 
 
+def signatures_of(
+    transactions: Sequence[Transaction], verified: VerifiedSignatures | None = None
+) -> tuple[bool, ...]:
+    """Return for each transaction whether its key signed it; verified in one batch."""
+    items = tuple((tx.public_key, tx.sign_bytes, tx.signature) for tx in transactions)
+    return verify_signatures(items, remembered=verified)
+
+
 def accepted_root(ids: Sequence[Hash32]) -> Hash32:
     """Return the header's ``accepted_id_merkle_root`` over ids in the order of acceptance."""
     return merkle_root(ids)
 
 
-def check_body(body: BlockBody, root: Hash32, chain_id: ChainId) -> None:
+def check_body(
+    body: BlockBody,
+    root: Hash32,
+    chain_id: ChainId,
+    verified: VerifiedSignatures | None = None,
+) -> None:
     """Check all of a body that needs no state; its signatures in one batch.
+
+    What is among the ``verified`` is not verified again.
 
     Raises:
         InvalidBody: Not the header's, too large, of another chain, one transaction twice, or
@@ -184,7 +200,7 @@ def check_body(body: BlockBody, root: Hash32, chain_id: ChainId) -> None:
         raise InvalidBody(f"a transaction is not of the chain {chain_id}")
     if len({tx.id for tx in body.transactions}) != len(body.transactions):
         raise InvalidBody("a transaction is there twice")
-    items = tuple((tx.public_key, tx.sign_bytes, tx.signature) for tx in body.transactions)
-    for tx, is_valid in zip(body.transactions, verify_signatures(items), strict=True):
+    verdicts = signatures_of(body.transactions, verified)
+    for tx, is_valid in zip(body.transactions, verdicts, strict=True):
         if not is_valid:
             raise InvalidBody(f"transaction {tx.id.hex()} is not signed by its key")

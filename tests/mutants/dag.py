@@ -6,6 +6,7 @@ _TESTS = "tests/unit/test_dag_chain.py"
 _MACHINE = "parachains/dag/state_machine.py"
 _CHAIN = "parachains/dag/chain.py"
 _TRANSACTIONS = "parachains/dag/transactions.py"
+_PRUNING = "tests/unit/test_dag_pruning.py"
 
 MUTANTS = (
     Mutant(
@@ -78,5 +79,27 @@ MUTANTS = (
         "return _refused(tx, block, error, accepted=True,",
         "return _refused(tx, block, error, accepted=False,",
         f"{_TESTS}::test_what_cannot_pay_is_not_accepted_and_what_fails_later_pays",
+    ),
+    Mutant(
+        "dag: no chain without our pruning point",
+        _CHAIN,
+        "        elif placed.sort_key > self._best.sort_key and self._holds_ours(placed):",
+        "        elif placed.sort_key > self._best.sort_key:",
+        f"{_PRUNING}::test_no_chain_without_our_pruning_point_is_followed",
+    ),
+    Mutant(
+        "dag: memory keeps what rules reach back to",
+        _CHAIN,
+        "blue_score - self.parameters.dag.reach)",
+        "blue_score)",
+        f"{_PRUNING}::test_a_pruned_node_goes_on_where_it_stopped",
+    ),
+    Mutant(
+        "dag: a header and its body are one write",
+        "parachains/dag/store.py",
+        "self._database.write(self._header_changes(block) | {_BODY + block.hash: body})",
+        "self._database.write(self._header_changes(block)); "
+        "self._database.write({_BODY + block.hash: body})",
+        f"{_PRUNING}::test_a_crash_at_any_write_loses_nothing",
     ),
 )
