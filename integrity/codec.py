@@ -67,28 +67,31 @@ def _level(value: pb.LevelState) -> LevelState:
     )
 
 
+def chain_to_proto(chain: ChainRecord) -> pb.Chain:
+    """Return a chain as the store and the answers hold it."""
+    return pb.Chain(
+        name=chain.name,
+        chain_id=chain.chain_id,
+        operator=chain.operator,
+        client_id=chain.client_id,
+        declared=map(reading_to_proto, chain.declared),
+        level=_level_to_proto(chain.level),
+        isolated=chain.isolated,
+        isolated_at=chain.isolated_at,
+        fraud_at=chain.fraud_at,
+        joined_at=chain.joined_at,
+        epochs_due=chain.epochs_due,
+        epochs_on_time=chain.epochs_on_time,
+        silent_epochs=chain.silent_epochs,
+        seen_height=chain.seen_height,
+        packets=chain.packets,
+        packets_epoch=chain.packets_epoch,
+    )
+
+
 def dump_chain(chain: ChainRecord) -> bytes:
     """Return a chain's record."""
-    return encode(
-        pb.Chain(
-            name=chain.name,
-            chain_id=chain.chain_id,
-            operator=chain.operator,
-            client_id=chain.client_id,
-            declared=map(reading_to_proto, chain.declared),
-            level=_level_to_proto(chain.level),
-            isolated=chain.isolated,
-            isolated_at=chain.isolated_at,
-            fraud_at=chain.fraud_at,
-            joined_at=chain.joined_at,
-            epochs_due=chain.epochs_due,
-            epochs_on_time=chain.epochs_on_time,
-            silent_epochs=chain.silent_epochs,
-            seen_height=chain.seen_height,
-            packets=chain.packets,
-            packets_epoch=chain.packets_epoch,
-        )
-    )
+    return encode(chain_to_proto(chain))
 
 
 def load_chain(data: bytes) -> ChainRecord:
@@ -144,7 +147,8 @@ def lot_to_proto(lot: Lot) -> pb.Lot:
     return pb.Lot(label=lot.label, source=lot.source, height=lot.height, amount=str(lot.amount))
 
 
-def _lot(value: pb.Lot) -> Lot:
+def lot_from_proto(value: pb.Lot) -> Lot:
+    """Return a lot."""
     return Lot(Level(value.label), value.source, value.height, int(value.amount))
 
 
@@ -155,7 +159,7 @@ def dump_lots(lots: Lots) -> bytes:
 
 def load_lots(data: bytes) -> Lots:
     """Return a holding's lots."""
-    return tuple(map(_lot, pb.Lots.FromString(data).lots))
+    return tuple(map(lot_from_proto, pb.Lots.FromString(data).lots))
 
 
 def dump_sent(sent: SentCoins) -> bytes:
@@ -173,7 +177,7 @@ def dump_sent(sent: SentCoins) -> bytes:
 def load_sent(data: bytes) -> SentCoins:
     """Return what a packet of the hub took."""
     value = pb.SentCoins.FromString(data)
-    lots = tuple(map(_lot, value.lots))
+    lots = tuple(map(lot_from_proto, value.lots))
     return SentCoins(Denom(value.denom), int(value.amount), value.home, lots)
 
 
@@ -212,12 +216,15 @@ def packet_record_to_proto(record: PacketRecord) -> pb.PacketRecord:
         delivery=record.delivery.name.lower(),
         content=record.content.name.lower(),
         ancestors=record.ancestors,
+        endorsed=_plus_one(record.endorsed),
+        endorsers=record.endorsers,
     )
 
 
 def load_packet_record(data: bytes) -> PacketRecord:
     """Return a packet's lineage."""
     value = pb.PacketRecord.FromString(data)
+    endorsed = _minus_one(value.endorsed)
     return PacketRecord(
         value.source,
         value.destination,
@@ -233,6 +240,8 @@ def load_packet_record(data: bytes) -> PacketRecord:
         int(value.amount),
         value.receiver,
         tuple(value.ancestors),
+        None if endorsed is None else Level(endorsed),
+        tuple(value.endorsers),
     )
 
 
@@ -266,21 +275,29 @@ def load_policy(data: bytes) -> ChannelPolicy:
     return ChannelPolicy(Mode(data[0]), bool(data[1]))
 
 
+def params_to_proto(params: Params) -> pb.Params:
+    """Return the parameters as the store and the answers hold them."""
+    return pb.Params(
+        epoch_blocks=params.epoch_blocks,
+        rise_epochs=params.levels.rise_epochs,
+        confirm_delay_epochs=params.levels.confirm_delay_epochs,
+        hold_blocks=params.hold_blocks,
+        packets_per_epoch=params.packets_per_epoch,
+        stale_epochs=params.stale_epochs,
+        fraud_epochs=params.fraud_epochs,
+        profile=params.profile,
+        registrar=params.registrar,
+        endorsers=params.endorsers,
+        bond=str(params.bond),
+        bond_denom=params.bond_denom,
+        challenge_blocks=params.challenge_blocks,
+        appeal_blocks=params.appeal_blocks,
+    )
+
+
 def dump_params(params: Params) -> bytes:
     """Return the parameters."""
-    return encode(
-        pb.Params(
-            epoch_blocks=params.epoch_blocks,
-            rise_epochs=params.levels.rise_epochs,
-            confirm_delay_epochs=params.levels.confirm_delay_epochs,
-            hold_blocks=params.hold_blocks,
-            packets_per_epoch=params.packets_per_epoch,
-            stale_epochs=params.stale_epochs,
-            fraud_epochs=params.fraud_epochs,
-            profile=params.profile,
-            registrar=params.registrar,
-        )
-    )
+    return encode(params_to_proto(params))
 
 
 def load_params(data: bytes) -> Params:
@@ -295,4 +312,9 @@ def load_params(data: bytes) -> Params:
         value.fraud_epochs,
         value.profile,
         Address(value.registrar),
+        value.endorsers,
+        int(value.bond),
+        value.bond_denom,
+        value.challenge_blocks,
+        value.appeal_blocks,
     )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.types import PortId
+from chainkit.runtime.context import Context
 from ibc.forward.memo import parse_forward_memo
 from ibc.ics04_channel.types import Packet
 from ibc.ics20_transfer.application import PORT_ID as TRANSFER_PORT
@@ -13,6 +14,12 @@ from ibc.ics20_transfer.packet_data import decode_transfer_data, validate_transf
 from ibc.ics20_transfer.transfers import denom_here
 from integrity.axes import HIGHEST, LOWEST
 from integrity.records import Contents
+
+HASH_LOCK_PORT = PortId("htlc")
+PREIMAGE_BYTES = 32
+
+DATA_FOR_THE_HUB = Contents(port_level=HIGHEST)
+"""Plain data for a port of the hub: it asks for the hub's own level, see the guard."""
 
 
 class ContentReader(Protocol):
@@ -47,6 +54,7 @@ class TransferReader:
                 comes_home=comes_home,
                 carries=bool(data.memo),
                 port_level=LOWEST,
+                sender=data.sender,
             )
         return Contents(
             onward_port=onward.port_id,
@@ -58,11 +66,38 @@ class TransferReader:
             goes_home=denom.has_prefix(onward.port_id, onward.channel_id),
             carries=onward.next is not None,
             port_level=LOWEST,
+            sender=data.sender,
         )
 
 
-READERS: Mapping[PortId, ContentReader] = MappingProxyType({TRANSFER_PORT: TransferReader()})
-"""Those that the hub has; a port without one takes plain data."""
+class PreimageReader:
+    """Reads the port of hash locks: a packet is a preimage and nothing else."""
 
-DATA_FOR_THE_HUB = Contents(port_level=HIGHEST)
-"""Plain data for a port of the hub: it asks for the hub's own level, see the guard."""
+    def read(self, packet: Packet) -> Contents:
+        """Return the preimage; data of any other size is plain data for the hub."""
+        if len(packet.data) != PREIMAGE_BYTES:
+            return DATA_FOR_THE_HUB
+        return Contents(port_level=HIGHEST, preimage=packet.data)
+
+
+class StoredHashes(Protocol):
+    """Which hashes the hub's own users have stored; hash locks fit it."""
+
+    def is_open(self, ctx: Context, digest: bytes) -> bool:
+        """Return whether coins wait under the SHA-256 ``digest``."""
+        ...
+
+
+class NoHashes:
+    """A hub without hash locks."""
+
+    def is_open(self, ctx: Context, digest: bytes) -> bool:  # noqa: ARG002 - the port's signature
+        """Return False: nothing waits."""
+        return False
+
+
+NO_HASHES: StoredHashes = NoHashes()
+READERS: Mapping[PortId, ContentReader] = MappingProxyType(
+    {TRANSFER_PORT: TransferReader(), HASH_LOCK_PORT: PreimageReader()}
+)
+"""Those that the hub has; a port without one takes plain data."""

@@ -119,3 +119,35 @@ class QuotaExceeded(IntegrityRefusal):
     code = 16
     rule = "IL-quota"
     reason = "the zone's quota of packets is used up"
+
+
+class NotIndependent(IntegrityRefusal):
+    """A source that shares its operator with another one, or with the origin."""
+
+    code = 17
+    rule = "IL-endorse-same-operator"
+    reason = "the source is not independent"
+
+
+class NotASource(IntegrityRefusal):
+    """Nobody of this name may endorse, or the signer is not its account, or it is too low."""
+
+    code = 18
+    rule = "IL-endorse-m"
+    reason = "not a source for this"
+
+
+class EndorsementClosed(IntegrityRefusal):
+    """The endorsement is used, proved false, challenged, or there is none."""
+
+    code = 19
+    rule = "IL-endorse-fraud"
+    reason = "the endorsement is not open"
+
+
+class AppealClosed(IntegrityRefusal):
+    """The appeal is decided, its time is not over, or there is nothing to appeal against."""
+
+    code = 20
+    rule = "IL-quarantine"
+    reason = "no such appeal"

@@ -8,6 +8,7 @@ destination, and the hub in between is the trusted subject that moves it.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from chainkit.primitives.hashing import sha256
 from chainkit.primitives.types import Address, ChannelId, ClientId, PortId
 from chainkit.runtime.context import Context
 from chainkit.runtime.events import Event
@@ -23,9 +24,12 @@ from ibc.ics04_channel.types import Packet
 from ibc.ics26_routing.port import Admission
 from ibc.ics26_routing.remotes import RemotePort, Remotes
 from integrity.axes import HIGHEST, LOWEST, Level
-from integrity.contents import DATA_FOR_THE_HUB, ContentReader
+from integrity.contents import DATA_FOR_THE_HUB, NO_HASHES, ContentReader, StoredHashes
+from integrity.endorsement_store import open_endorsements
+from integrity.endorsements import Endorsement
 from integrity.errors import ChainIsolated, QuotaExceeded, ReturnMemo, ReturnReceiver
 from integrity.levels import LevelState, level_before_fall
+from integrity.lifting import account_of, find_lift, need_of, use, words_of
 from integrity.records import (
     HUB,
     ChainRecord,
@@ -56,6 +60,8 @@ class IntegrityGuard:
 
     remotes: Remotes
     readers: Mapping[PortId, ContentReader]
+    hashes: StoredHashes = NO_HASHES
+    """The hashes that the hub's users stored: their preimages come from anywhere."""
 
     @property
     def name(self) -> str:
@@ -96,6 +102,8 @@ class IntegrityGuard:
             # The application refuses a channel that does not exist.
             return Admission.DELIVER
         self._check_return(contents, flow)
+        lift = self._lift(ctx, store, packet, ends, contents, flow)
+        flow = replace(flow, endorsed=None if lift is None else lift.key.level)
         delivery = judge(flow)
         if delivery is Delivery.HOLD:
             self._hold(ctx, store, packet, ends, relayer)
@@ -103,7 +111,13 @@ class IntegrityGuard:
         self._count(ctx, store, ends.chain)
         if delivery in {Delivery.DEMOTE, Delivery.QUARANTINE}:
             store.lower_floor(destination.chain.name, destination.port, flow.label)
-        self._note(ctx, store, packet, contents, ends, destination, flow, delivery)
+        words: tuple[str, ...] = ()
+        if lift is not None:
+            need = need_of(store, ends.chain, account_of(contents.sender))
+            words = words_of(lift, need)
+            end = f"{packet.destination_port}/{packet.destination_channel}/{packet.sequence}"
+            use(ctx, open_endorsements(ctx), lift, end)
+        self._note(ctx, store, packet, contents, ends, destination, flow, delivery, words)
         return Admission.DELIVER
 
     def check_send(
@@ -184,18 +198,39 @@ class IntegrityGuard:
         isolated = source.chain.isolated or (
             "" if destination is None else destination.chain.isolated
         )
-        returns = contents.goes_home and not contents.carries
         flow = Flow(
             label=meet(state.level, below),
             label_when_sent=meet(was, below),
             destination=wanted,
             hub=hub,
-            content=Content.RETURN if returns else Content.DATA,
+            content=self._content(ctx, contents),
             mode=policy.mode,
             strict_equal=policy.strict_equal,
             isolated=isolated,
         )
         return flow, destination
+
+    def _content(self, ctx: Context, contents: Contents) -> Content:
+        """Return which exception a packet is, judged by what the hub itself knows."""
+        if contents.goes_home and not contents.carries:
+            return Content.RETURN
+        if contents.preimage and self.hashes.is_open(ctx, sha256(contents.preimage)):
+            return Content.PREIMAGE
+        return Content.DATA
+
+    def _lift(
+        self,
+        ctx: Context,
+        store: IntegrityStore,
+        packet: Packet,
+        source: Ends,
+        contents: Contents,
+        flow: Flow,
+    ) -> Endorsement | None:
+        """Return the endorsement that a packet needs and has; None where its own label will do."""
+        if flow.content is not Content.DATA or flow.label >= flow.destination:
+            return None
+        return find_lift(ctx, store, source.chain, packet, contents.sender, flow.destination)
 
     def _check_ledger(self, store: IntegrityStore, packet: Packet, contents: Contents) -> None:
         """Refuse a zone that sends back more than it holds, before the application runs."""
@@ -245,6 +280,7 @@ class IntegrityGuard:
         destination: Ends,
         flow: Flow,
         delivery: Delivery,
+        endorsers: tuple[str, ...],
     ) -> None:
         """Keep the packet's lineage."""
         ancestors: set[str] = set()
@@ -266,6 +302,8 @@ class IntegrityGuard:
             amount=contents.amount,
             receiver=contents.receiver,
             ancestors=tuple(sorted(ancestors - {source.chain.name})),
+            endorsed=flow.endorsed,
+            endorsers=endorsers,
         )
         store.add_packet(record)
 

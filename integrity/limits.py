@@ -11,3 +11,9 @@ MAX_LOTS = 32
 
 MAX_SCORE = 2**63 - 1
 """An axis' score is a whole number of this size at most."""
+
+MAX_VOUCHES = 32
+"""Sources that speak for one datum."""
+
+MAX_GROUNDS_BYTES = 512
+"""What a challenger writes."""

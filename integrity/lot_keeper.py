@@ -97,6 +97,9 @@ class LotKeeper:
             source = self.guard.over(ctx, store, packet.destination_port, channel_id).chain
             floor = store.floor(source.name, packet.source_port)
             label = source.level.level if floor is None else min(floor, source.level.level)
+            record = store.packet(packet.destination_port, channel_id, packet.sequence)
+            if record is not None and record.endorsed is not None:
+                label = max(label, record.endorsed)
             lots = (Lot(label, source.name, ctx.height, coin.amount),)
         store.set_lots(owner, coin.denom, add(store.lots(owner, coin.denom), lots))
 

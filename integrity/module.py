@@ -7,18 +7,25 @@ from typing import Any
 from chainkit.modules.genesis import integer, list_of_mappings, mapping, text
 from chainkit.primitives.types import Address
 from chainkit.runtime.context import Context
-from chainkit.runtime.messages import MessageRoute
+from chainkit.runtime.events import Event
+from chainkit.runtime.messages import MessageRoute, QueryRoute
 from chainkit.runtime.module import BaseModule, ValidatorUpdate
+from chainkit.wire.codec import encode
+from chainkit.wire.proto.isthmus.integrity.v1 import tx_pb2
 from ibc.addresses import format_address, parse_address
 from ibc.errors import Unauthorized
 from ibc.ics04_channel.acknowledgement import ErrorAcknowledgement
+from ibc.ics20_transfer.port import TokenLedger
 from ibc.ics26_routing.router import Router
+from integrity import endorsement_messages as endorsing
 from integrity import messages
 from integrity.axes import HIGHEST, LOWEST, Axis, Level, Reading, Source
+from integrity.corroboration import Corroboration
 from integrity.errors import InvalidMeasurement, InvalidTransition, LowToHigh, UnknownChain
 from integrity.levels import LevelParams, LevelState, confirm, set_cap, start
 from integrity.limits import MAX_CHAINS, MAX_NAME_BYTES
 from integrity.monitor import Monitor
+from integrity.queries import IntegrityQueries
 from integrity.records import HUB, ChainRecord, ChannelPolicy, Params
 from integrity.store import STORE_NAME, IntegrityStore, open_store
 
@@ -32,12 +39,14 @@ class IntegrityModule(BaseModule):
     store_names = (STORE_NAME,)
 
     def __init__(
-        self, monitor: Monitor, router: Router, account_prefix: str, authority: Address
+        self, monitor: Monitor, router: Router, account_prefix: str, ledger: TokenLedger
     ) -> None:
+        """``ledger`` holds the bonds; its ``gov`` account is the authority."""
         self._monitor = monitor
         self._router = router
         self._prefix = account_prefix
-        self._authority = authority
+        self._authority = ledger.module_address("gov")
+        self.corroboration = Corroboration(ledger)
 
     def message_routes(self) -> tuple[MessageRoute[Any], ...]:
         """Return the messages of ``isthmus.integrity.v1.Msg``."""
@@ -47,7 +56,20 @@ class IntegrityModule(BaseModule):
             self._route("ConfirmRise", messages.decode_confirm_rise, self.confirm_rise),
             self._route("SetChannelPolicy", messages.decode_set_channel_policy, self.set_policy),
             self._route("Reinstate", messages.decode_reinstate, self.reinstate),
+            self._route("Release", endorsing.decode_release, self.release),
+            self._route("DeliverHeld", endorsing.decode_deliver_held, self.deliver_held),
+            self._route("AddSource", endorsing.decode_add_source, self.add_source),
+            self._route("Endorse", endorsing.decode_endorse, self.corroboration.endorse),
+            self._route("Withdraw", endorsing.decode_withdraw, self.corroboration.withdraw),
+            self._route("Challenge", endorsing.decode_challenge, self.corroboration.challenge),
+            self._route("Resolve", endorsing.decode_resolve, self.resolve),
+            self._route("Appeal", endorsing.decode_appeal, self.appeal),
+            self._route("Settle", endorsing.decode_settle, self.settle),
         )
+
+    def query_routes(self) -> tuple[QueryRoute, ...]:
+        """Return the questions of ``isthmus.integrity.v1.Query``."""
+        return IntegrityQueries(self._monitor, self._router.packets.channels, self._prefix).routes()
 
     def init_genesis(
         self, ctx: Context, state: Mapping[str, object]
@@ -55,7 +77,8 @@ class IntegrityModule(BaseModule):
         """Write ``params`` and ``chains``; each chain starts at the level that it comes to.
 
         A chain is ``name``, ``chain_id``, ``operator``, ``cap`` and ``declared``, a list of
-        ``axis``, ``score`` and ``note``; the one called ``hub`` is the hub itself.
+        ``axis``, ``score`` and ``note``; the one called ``hub`` is the hub itself. ``sources``
+        are those who may endorse: ``name``, ``operator``, ``account`` and ``chain``.
         """
         store = open_store(ctx)
         params = _params(mapping(state, "params"), self._prefix)
@@ -69,6 +92,8 @@ class IntegrityModule(BaseModule):
                 raise InvalidTransition(f"chain {chain.name} is described twice")
             computed = self._monitor.assess(ctx, chain, params).level
             store.set_chain(replace(chain, level=start(computed, chain.level.cap)))
+        for entry in list_of_mappings(state, "sources"):
+            self.corroboration.add_source(ctx, self._source(entry))
         return ()
 
     def begin_block(self, ctx: Context) -> None:
@@ -157,9 +182,64 @@ class IntegrityModule(BaseModule):
         store.thaw(chain.name)
         store.set_chain(replace(chain, isolated="", isolated_at=0))
 
+    def release(self, ctx: Context, message: endorsing.Release) -> None:
+        """End the quarantine of a chain's lots: governance's.
+
+        Raises:
+            InvalidTransition: Nothing of it is in quarantine.
+        """
+        self._require_authority(message.signer)
+        store = open_store(ctx)
+        if store.frozen_since(message.chain) is None:
+            raise InvalidTransition(f"nothing of {message.chain} is in quarantine")
+        store.thaw(message.chain)
+        ctx.emit(Event("integrity_released", (("chain", message.chain),)))
+
+    def deliver_held(self, ctx: Context, message: endorsing.DeliverHeld) -> None:
+        """Have a packet that waits judged once more; anybody's, since the rules decide.
+
+        Raises:
+            InvalidTransition: No such packet waits, or it must still wait.
+        """
+        store = open_store(ctx)
+        end = (message.port_id, message.channel_id, message.sequence)
+        held = store.take_held(*end)
+        if held is None:
+            raise InvalidTransition(f"no packet {message.channel_id}/{message.sequence} waits")
+        self._router.deliver_held(ctx, held.packet, held.relayer)
+        if any(each.packet == held.packet for each in store.held()):
+            raise InvalidTransition(f"{held.source} has not risen and nobody has endorsed it")
+
+    def add_source(self, ctx: Context, message: endorsing.AddSource) -> None:
+        """Let an account endorse: governance's."""
+        self._require_authority(message.signer)
+        self.corroboration.add_source(ctx, message)
+
+    def resolve(self, ctx: Context, message: endorsing.Resolve) -> None:
+        """Decide a challenge of an endorsement: governance's."""
+        self._require_authority(message.signer)
+        self.corroboration.resolve(ctx, message)
+
+    def appeal(self, ctx: Context, message: endorsing.OpenAppeal) -> bytes:
+        """Open an appeal; the answer has its number."""
+        return encode(tx_pb2.MsgAppealResponse(id=self.corroboration.appeal(ctx, message)))
+
+    def settle(self, ctx: Context, message: endorsing.Settle) -> bytes:
+        """Have an appeal decided; the answer says how."""
+        return encode(tx_pb2.MsgSettleResponse(upheld=self.corroboration.settle(ctx, message)))
+
     def _require_authority(self, signer: Address) -> None:
         if signer != self._authority:
             raise Unauthorized("only governance may do this")
+
+    def _source(self, state: Mapping[str, object]) -> endorsing.AddSource:
+        return endorsing.AddSource(
+            self._authority,
+            messages.parse_chain_name(text(state, "name")),
+            endorsing.parse_operator(text(state, "operator")),
+            parse_address(text(state, "account"), self._prefix),
+            messages.parse_chain_name(text(state, "chain")),
+        )
 
     def _text(self, address: Address) -> str:
         return format_address(address, self._prefix)
@@ -168,11 +248,10 @@ class IntegrityModule(BaseModule):
         self,
         name: str,
         decode: Callable[[bytes, str], Any],
-        handle: Callable[[Context, Any], None],
+        handle: Callable[[Context, Any], bytes | None],
     ) -> MessageRoute[Any]:
         def answer(ctx: Context, message: object) -> bytes:
-            handle(ctx, message)
-            return b""
+            return handle(ctx, message) or b""
 
         return MessageRoute(
             f"{_SERVICE}{name}",
@@ -205,6 +284,11 @@ def _params(state: Mapping[str, object], prefix: str) -> Params:
         integer(state, "fraud_epochs", default.fraud_epochs),
         text(state, "profile", default.profile),
         parse_address(registrar, prefix) if registrar else Address(b""),
+        integer(state, "endorsers", default.endorsers),
+        integer(state, "bond", default.bond),
+        text(state, "bond_denom", default.bond_denom),
+        integer(state, "challenge_blocks", default.challenge_blocks),
+        integer(state, "appeal_blocks", default.appeal_blocks),
     )
 
 

@@ -1,6 +1,5 @@
 """What the hub measures of each chain, and what follows when it falls or cheats."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chainkit.runtime.context import Context
@@ -169,21 +168,14 @@ class Monitor:
         What was accepted since the beginning of the epoch before is held to be doubtful: the
         fraud can be no newer than its proof, and that it is older nobody has shown.
         """
-        known_good = max(params.epoch(ctx.height) - 1, 0) * params.epoch_blocks
-        store.freeze(chain.name, known_good)
+        store.freeze(chain.name, last_known_good(params, ctx.height))
         _tell(ctx, chain.name, reason)
         return replace(chain, isolated=reason, isolated_at=ctx.height, fraud_at=ctx.height)
 
 
-def contaminated(store: IntegrityStore, source: str) -> Sequence[str]:
-    """Return, in words, the accepted packets that a chain's quarantine covers."""
-    since = store.frozen_since(source)
-    if since is None:
-        return ()
-    return tuple(
-        f"{record.channel}/{record.sequence} to {record.destination} at height {record.height}"
-        for record in store.packets_from(source, since)
-    )
+def last_known_good(params: Params, height: int) -> int:
+    """Return from where on what a chain brought is doubtful if it fell at a height."""
+    return max((params.epoch(height) - 1) * params.epoch_blocks, 1)
 
 
 def _tell(ctx: Context, name: str, reason: str) -> None:

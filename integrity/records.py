@@ -31,10 +31,24 @@ class Params:
     profile: str = "standard"
     registrar: Address = Address(b"")
     """Who may bind clients to chains besides governance; empty for nobody."""
+    endorsers: int = 3
+    """Independent sources that lift a datum."""
+    bond: int = 1_000_000
+    """What each of them, a challenger and an appellant put down, in base units."""
+    bond_denom: str = ""
+    """The hub's denomination of bonds; empty: nobody endorses."""
+    challenge_blocks: int = 100
+    """How long an endorsement can be challenged before it acts, and after it acted."""
+    appeal_blocks: int = 300
+    """After how long an appeal is refused that nobody supported."""
 
     def __post_init__(self) -> None:
         if self.epoch_blocks < 1 or self.hold_blocks < 1 or self.packets_per_epoch < 1:
             raise InvalidTransition("an epoch, a hold and a quota are of 1 or more")
+        if self.endorsers < 2 or self.bond < 1:
+            raise InvalidTransition("an endorsement is of 2 sources or more, and of a bond")
+        if self.challenge_blocks < 1 or self.appeal_blocks < 1:
+            raise InvalidTransition("challenges and appeals have a block or more")
         if self.profile not in PROFILES:
             raise InvalidTransition(f"no profile {self.profile[:64]!r}")
 
@@ -116,6 +130,9 @@ class PacketRecord:
     receiver: str = ""
     ancestors: tuple[str, ...] = ()
     """Chains whose lots it is made from, besides its source."""
+    endorsed: Level | None = None
+    """The level to which sources lifted it; None if it passed by its own label."""
+    endorsers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +178,10 @@ class Contents:
     """Whether anything but asset, amount and receiver is in it: a memo, a call, more hops."""
     port_level: Level = field(default=LOWEST)
     """The level that the hub's own port demands of what ends on it."""
+    sender: str = ""
+    """Who sent it, as the source writes accounts."""
+    preimage: bytes = b""
+    """All that is in it, if that is 32 bytes which may open a lock of the hub's users."""
 
     def local_denom(self) -> Denom:
         """Return the hub's denomination of the asset."""

@@ -140,6 +140,12 @@ class IntegrityStore:
         """Write the lots of a channel's escrow."""
         self._set(_POOL + f"{channel_id}/{denom}".encode(), dump_lots(lots) if lots else None)
 
+    def all_pools(self) -> Iterator[tuple[ChannelId, Denom, Lots]]:
+        """Yield the lots that went over each channel."""
+        for key, value in self.kv.iterate(_POOL, prefix_end(_POOL)):
+            channel_id, _, denom = key[len(_POOL) :].decode().partition("/")
+            yield ChannelId(channel_id), Denom(denom), load_lots(value)
+
     def is_escrow(self, address: Address) -> bool:
         """Return whether an address is the escrow of a channel that was used."""
         return self.kv.get(_ESCROW + address) is not None
@@ -198,6 +204,17 @@ class IntegrityStore:
             value = self.kv.get(_PACKET + key[len(prefix) + 8 :])
             assert value is not None, "the index points at a record"
             yield load_packet_record(value)
+
+    def packets(self) -> Iterator[PacketRecord]:
+        """Yield every accepted packet, by its end here."""
+        for _, value in self.kv.iterate(_PACKET, prefix_end(_PACKET)):
+            yield load_packet_record(value)
+
+    def floors(self, chain: str) -> Iterator[tuple[str, Level]]:
+        """Yield the ports of a chain that were demoted, and to what."""
+        prefix = _FLOOR + f"{chain}/".encode()
+        for key, value in self.kv.iterate(prefix, prefix_end(prefix)):
+            yield key[len(prefix) :].decode(), Level(value[0])
 
     def floor(self, chain: str, port_id: str) -> Level | None:
         """Return the label to which a port of a chain was demoted, if it was."""

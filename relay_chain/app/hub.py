@@ -10,6 +10,7 @@ from chainkit.runtime.application import Application, Settings
 from chainkit.runtime.fees import parse_gas_prices
 from chainkit.runtime.messages import MessageRouter
 from chainkit.runtime.services import ServiceInfo
+from htlc.onchain.locks.locks import HashLocks
 from ibc.ics02_client.clients import Clients
 from ibc.ics02_client.port import LightClient
 from ibc.ics03_connection.connections import Connections
@@ -26,7 +27,7 @@ from relay_chain.app.governance import GovernanceModule
 from relay_chain.app.slashing import SlashingModule
 from relay_chain.app.staking import BONDED_POOL, NOT_BONDED_POOL, StakingModule
 
-MODULE_ACCOUNTS = (FEE_COLLECTOR, BONDED_POOL, NOT_BONDED_POOL, "gov", "transfer")
+MODULE_ACCOUNTS = (FEE_COLLECTOR, BONDED_POOL, NOT_BONDED_POOL, "gov", "transfer", "integrity")
 DEFAULT_SETTINGS = Settings()
 
 
@@ -51,7 +52,8 @@ def hub_application(
     staking = StakingModule(bank, address_prefix)
     slashing = SlashingModule(staking, address_prefix)
     clients = Clients(tuple(light_clients))
-    guard = IntegrityGuard(Remotes(Channels(Connections(clients))), READERS)
+    locks = HashLocks(bank, address_prefix)
+    guard = IntegrityGuard(Remotes(Channels(Connections(clients))), READERS, locks)
     keeper = LotKeeper(guard, bank)
     bank.watch(keeper.moved)
     core, *apps = ibc_modules(
@@ -63,8 +65,7 @@ def hub_application(
         labels=keeper,
     )
     assert isinstance(core, IbcModule)
-    gov = bank.module_address("gov")
-    integrity = IntegrityModule(Monitor(clients), core.router, address_prefix, gov)
+    integrity = IntegrityModule(Monitor(clients), core.router, address_prefix, bank)
     joined = (core, *apps, integrity)
     rules = AnteRules(auth, bank, address_prefix, parse_gas_prices(minimum_gas_prices))
     info = ServiceInfo("isthmus-hub", version, minimum_gas_prices)

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 from chainkit.primitives.types import ChannelId, Denom
+from htlc.onchain.locks.locks import HashLocks
+from htlc.onchain.locks.module import APPLICATION as HTLC
 from ibc.ics02_client.clients import Clients
 from ibc.ics03_connection.connections import Connections
 from ibc.ics04_channel.channels import Channels
 from ibc.ics04_channel.types import Packet
 from ibc.ics20_transfer.denoms import extract_denom
 from ibc.ics26_routing.remotes import Remotes
-from ibc.testing.chain import TestChain
+from ibc.testing.chain import PREFIX, TestChain
 from ibc.testing.ledger import TestLedger
 from ibc.testing.light_client import TestLightClient
 from ibc.testing.path import Path, written_acknowledgements
@@ -32,14 +34,18 @@ class Hub:
         """``levels`` are the zones' and ``hub`` the hub's own, 4 if it is not given."""
         ledger = TestLedger()
         self.clients = Clients((TestLightClient(),))
-        self.guard = IntegrityGuard(Remotes(Channels(Connections(self.clients))), READERS)
+        self.guard = IntegrityGuard(
+            Remotes(Channels(Connections(self.clients))), READERS, HashLocks(ledger, PREFIX)
+        )
         self.keeper = LotKeeper(self.guard, ledger)
-        self.chain = TestChain("hub-1", (TRANSFER, DATAGRAM), (self.guard,), ledger, self.keeper)
+        self.chain = TestChain(
+            "hub-1", (TRANSFER, DATAGRAM, HTLC), (self.guard,), ledger, self.keeper
+        )
         self.zones: dict[str, TestChain] = {}
         self.paths: dict[str, Path] = {}
         self.describe(HUB, levels.pop(HUB, HIGHEST))
         for name, level in levels.items():
-            zone = new_chain(f"{name}-1")
+            zone = new_chain(f"{name}-1", applications=(TRANSFER, DATAGRAM, HTLC))
             zone.fund("alice", f"u{name}", 10_000)
             self.zones[name] = zone
             self.paths[name] = transfer_path(self.chain, zone)

@@ -10,6 +10,7 @@ from ibc.ics20_transfer.denoms import extract_denom
 from ibc.ics20_transfer.state import escrow_address
 from ibc.testing.path import written_acknowledgements
 from integrity.axes import Level
+from integrity.contamination import report
 from integrity.errors import (
     ChainIsolated,
     HubTooLow,
@@ -23,7 +24,7 @@ from integrity.errors import (
 )
 from integrity.levels import LevelState
 from integrity.lots import total
-from integrity.monitor import Monitor, contaminated
+from integrity.monitor import Monitor
 from integrity.records import ChannelPolicy, Params
 from integrity.rules import Mode
 from tests.unit.ibc_worlds import address, datagram_path, send, send_datagram
@@ -365,7 +366,12 @@ def test_a_proved_fraud_isolates_and_freezes_what_was_accepted_lately():
     ctx = hub.chain.context()
     hub.store.set_chain(monitor.cut_off(ctx, hub.store, chain, "two headers", Params()))
 
-    assert len(contaminated(hub.store, "bad")) == 1
+    fallen = hub.store.chain("bad")
+    assert fallen is not None
+    found = report(hub.store, fallen)
+    assert found is not None
+    assert found.frozen
+    assert [record.amount for record in found.packets] == [50]
     bob, carol = hub.chain.account("bob"), hub.chain.account("carol")
     coin = Coin(voucher, 10)
     with ctx.savepoint() as savepoint:

@@ -330,6 +330,8 @@ class PacketRecord(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     ANCESTORS_FIELD_NUMBER: _builtins.int
+    ENDORSED_FIELD_NUMBER: _builtins.int
+    ENDORSERS_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     destination: _builtins.str
     label: _builtins.int
@@ -343,10 +345,14 @@ class PacketRecord(_message.Message):
     receiver: _builtins.str
     delivery: _builtins.str
     content: _builtins.str
+    endorsed: _builtins.int
+    """The level to which sources lifted it, plus 1; 0 if it passed by its own label."""
     @_builtins.property
     def ancestors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Chains whose data it was made from, besides its source."""
 
+    @_builtins.property
+    def endorsers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -364,10 +370,12 @@ class PacketRecord(_message.Message):
         delivery: _builtins.str = ...,
         content: _builtins.str = ...,
         ancestors: _abc.Iterable[_builtins.str] | None = ...,
+        endorsed: _builtins.int = ...,
+        endorsers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "ancestors", b"ancestors", "channel", b"channel", "content", b"content", "delivery", b"delivery", "denom", b"denom", "destination", b"destination", "destination_level", b"destination_level", "height", b"height", "label", b"label", "port", b"port", "receiver", b"receiver", "sequence", b"sequence", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "ancestors", b"ancestors", "channel", b"channel", "content", b"content", "delivery", b"delivery", "denom", b"denom", "destination", b"destination", "destination_level", b"destination_level", "endorsed", b"endorsed", "endorsers", b"endorsers", "height", b"height", "label", b"label", "port", b"port", "receiver", b"receiver", "sequence", b"sequence", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -419,6 +427,11 @@ class Params(_message.Message):
     FRAUD_EPOCHS_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
     REGISTRAR_FIELD_NUMBER: _builtins.int
+    ENDORSERS_FIELD_NUMBER: _builtins.int
+    BOND_FIELD_NUMBER: _builtins.int
+    BOND_DENOM_FIELD_NUMBER: _builtins.int
+    CHALLENGE_BLOCKS_FIELD_NUMBER: _builtins.int
+    APPEAL_BLOCKS_FIELD_NUMBER: _builtins.int
     epoch_blocks: _builtins.int
     rise_epochs: _builtins.int
     confirm_delay_epochs: _builtins.int
@@ -428,6 +441,16 @@ class Params(_message.Message):
     fraud_epochs: _builtins.int
     profile: _builtins.str
     registrar: _builtins.bytes
+    endorsers: _builtins.int
+    """Independent sources that an endorsement needs."""
+    bond: _builtins.str
+    """What each of them, a challenger and an appellant put down; decimal."""
+    bond_denom: _builtins.str
+    """The denomination of the hub that it is in; empty: nobody endorses."""
+    challenge_blocks: _builtins.int
+    """Blocks in which an endorsement can be challenged, before it acts and after it acted."""
+    appeal_blocks: _builtins.int
+    """Blocks after which an appeal is refused that nobody has supported."""
     def __init__(
         self,
         *,
@@ -440,11 +463,184 @@ class Params(_message.Message):
         fraud_epochs: _builtins.int = ...,
         profile: _builtins.str = ...,
         registrar: _builtins.bytes = ...,
+        endorsers: _builtins.int = ...,
+        bond: _builtins.str = ...,
+        bond_denom: _builtins.str = ...,
+        challenge_blocks: _builtins.int = ...,
+        appeal_blocks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirm_delay_epochs", b"confirm_delay_epochs", "epoch_blocks", b"epoch_blocks", "fraud_epochs", b"fraud_epochs", "hold_blocks", b"hold_blocks", "packets_per_epoch", b"packets_per_epoch", "profile", b"profile", "registrar", b"registrar", "rise_epochs", b"rise_epochs", "stale_epochs", b"stale_epochs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal_blocks", b"appeal_blocks", "bond", b"bond", "bond_denom", b"bond_denom", "challenge_blocks", b"challenge_blocks", "confirm_delay_epochs", b"confirm_delay_epochs", "endorsers", b"endorsers", "epoch_blocks", b"epoch_blocks", "fraud_epochs", b"fraud_epochs", "hold_blocks", b"hold_blocks", "packets_per_epoch", b"packets_per_epoch", "profile", b"profile", "registrar", b"registrar", "rise_epochs", b"rise_epochs", "stale_epochs", b"stale_epochs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Params: _TypeAlias = Params  # noqa: Y015
+
+@_typing.final
+class Source(_message.Message):
+    """Who may endorse: an account that answers for what it sees on a chain."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    CHAIN_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    operator: _builtins.str
+    """Who runs it; sources of one operator count once."""
+    account: _builtins.bytes
+    chain: _builtins.str
+    """The chain that it looks at, whose level it has."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        account: _builtins.bytes = ...,
+        chain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "chain", b"chain", "name", b"name", "operator", b"operator"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Source: _TypeAlias = Source  # noqa: Y015
+
+@_typing.final
+class Vouch(_message.Message):
+    """One source's word for one datum."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    CHAIN_FIELD_NUMBER: _builtins.int
+    BOND_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_AT_FIELD_NUMBER: _builtins.int
+    PAID_BACK_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    operator: _builtins.str
+    account: _builtins.bytes
+    chain: _builtins.str
+    bond: _builtins.str
+    height: _builtins.int
+    withdrawn_at: _builtins.int
+    """The height at which it was taken back; 0 while it stands."""
+    paid_back: _builtins.bool
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        account: _builtins.bytes = ...,
+        chain: _builtins.str = ...,
+        bond: _builtins.str = ...,
+        height: _builtins.int = ...,
+        withdrawn_at: _builtins.int = ...,
+        paid_back: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "bond", b"bond", "chain", b"chain", "height", b"height", "operator", b"operator", "paid_back", b"paid_back", "source", b"source", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Vouch: _TypeAlias = Vouch  # noqa: Y015
+
+@_typing.final
+class Endorsement(_message.Message):
+    """What sources say of one datum of an origin; good for one packet or one lot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    DATUM_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    VOUCHES_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    USED_AT_FIELD_NUMBER: _builtins.int
+    USED_BY_FIELD_NUMBER: _builtins.int
+    CHALLENGER_FIELD_NUMBER: _builtins.int
+    CHALLENGE_BOND_FIELD_NUMBER: _builtins.int
+    GROUNDS_FIELD_NUMBER: _builtins.int
+    origin: _builtins.str
+    datum: _builtins.bytes
+    level: _builtins.int
+    state: _builtins.int
+    """0 open, 1 used, 2 proved false."""
+    used_at: _builtins.int
+    used_by: _builtins.str
+    """What it lifted: a packet by its end here, or an appeal."""
+    challenger: _builtins.bytes
+    """Empty while nobody challenges it."""
+    challenge_bond: _builtins.str
+    grounds: _builtins.str
+    @_builtins.property
+    def vouches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vouch]: ...
+    def __init__(
+        self,
+        *,
+        origin: _builtins.str = ...,
+        datum: _builtins.bytes = ...,
+        level: _builtins.int = ...,
+        vouches: _abc.Iterable[Global___Vouch] | None = ...,
+        state: _builtins.int = ...,
+        used_at: _builtins.int = ...,
+        used_by: _builtins.str = ...,
+        challenger: _builtins.bytes = ...,
+        challenge_bond: _builtins.str = ...,
+        grounds: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge_bond", b"challenge_bond", "challenger", b"challenger", "datum", b"datum", "grounds", b"grounds", "level", b"level", "origin", b"origin", "state", b"state", "used_at", b"used_at", "used_by", b"used_by", "vouches", b"vouches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Endorsement: _TypeAlias = Endorsement  # noqa: Y015
+
+@_typing.final
+class Appeal(_message.Message):
+    """An owner's appeal against the quarantine of a lot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    DENOM_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
+    BOND_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    owner: _builtins.bytes
+    denom: _builtins.str
+    bond: _builtins.str
+    opened_at: _builtins.int
+    state: _builtins.int
+    """0 open, 1 upheld, 2 refused."""
+    @_builtins.property
+    def lot(self) -> Global___Lot: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        owner: _builtins.bytes = ...,
+        denom: _builtins.str = ...,
+        lot: Global___Lot | None = ...,
+        bond: _builtins.str = ...,
+        opened_at: _builtins.int = ...,
+        state: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bond", b"bond", "denom", b"denom", "id", b"id", "lot", b"lot", "opened_at", b"opened_at", "owner", b"owner", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Appeal: _TypeAlias = Appeal  # noqa: Y015

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1chainkit/wire/proto/isthmus/integrity/v1/tx.proto\x12\x14isthmus.integrity.v1\"C\n\x0cMsgBindChain\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\"\x16\n\x14MsgBindChainResponse\"9\n\tMsgSetCap\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\x12\x0b\n\x03\x63\x61p\x18\x03 \x01(\r\"\x13\n\x11MsgSetCapResponse\"2\n\x0eMsgConfirmRise\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x18\n\x16MsgConfirmRiseResponse\"]\n\x13MsgSetChannelPolicy\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\r\x12\x14\n\x0cstrict_equal\x18\x04 \x01(\x08\"\x1d\n\x1bMsgSetChannelPolicyResponse\"0\n\x0cMsgReinstate\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x16\n\x14MsgReinstateResponse2\xe8\x03\n\x03Msg\x12[\n\tBindChain\x12\".isthmus.integrity.v1.MsgBindChain\x1a*.isthmus.integrity.v1.MsgBindChainResponse\x12R\n\x06SetCap\x12\x1f.isthmus.integrity.v1.MsgSetCap\x1a\'.isthmus.integrity.v1.MsgSetCapResponse\x12\x61\n\x0b\x43onfirmRise\x12$.isthmus.integrity.v1.MsgConfirmRise\x1a,.isthmus.integrity.v1.MsgConfirmRiseResponse\x12p\n\x10SetChannelPolicy\x12).isthmus.integrity.v1.MsgSetChannelPolicy\x1a\x31.isthmus.integrity.v1.MsgSetChannelPolicyResponse\x12[\n\tReinstate\x12\".isthmus.integrity.v1.MsgReinstate\x1a*.isthmus.integrity.v1.MsgReinstateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1chainkit/wire/proto/isthmus/integrity/v1/tx.proto\x12\x14isthmus.integrity.v1\"C\n\x0cMsgBindChain\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\"\x16\n\x14MsgBindChainResponse\"9\n\tMsgSetCap\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\x12\x0b\n\x03\x63\x61p\x18\x03 \x01(\r\"\x13\n\x11MsgSetCapResponse\"2\n\x0eMsgConfirmRise\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x18\n\x16MsgConfirmRiseResponse\"]\n\x13MsgSetChannelPolicy\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\r\x12\x14\n\x0cstrict_equal\x18\x04 \x01(\x08\"\x1d\n\x1bMsgSetChannelPolicyResponse\"0\n\x0cMsgReinstate\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x16\n\x14MsgReinstateResponse\".\n\nMsgRelease\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x14\n\x12MsgReleaseResponse\"Q\n\x0eMsgDeliverHeld\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x10\n\x08sequence\x18\x04 \x01(\x04\"\x18\n\x16MsgDeliverHeldResponse\"a\n\x0cMsgAddSource\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08operator\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\x12\r\n\x05\x63hain\x18\x05 \x01(\t\"\x16\n\x14MsgAddSourceResponse\"\\\n\nMsgEndorse\x12\x10\n\x08\x65ndorser\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\r\n\x05\x64\x61tum\x18\x04 \x01(\x0c\x12\r\n\x05level\x18\x05 \x01(\r\"\x14\n\x12MsgEndorseResponse\"M\n\x0bMsgWithdraw\x12\x10\n\x08\x65ndorser\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\r\n\x05\x64\x61tum\x18\x03 \x01(\x0c\x12\r\n\x05level\x18\x04 \x01(\r\"\x15\n\x13MsgWithdrawResponse\"a\n\x0cMsgChallenge\x12\x12\n\nchallenger\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\r\n\x05\x64\x61tum\x18\x03 \x01(\x0c\x12\r\n\x05level\x18\x04 \x01(\r\x12\x0f\n\x07grounds\x18\x05 \x01(\t\"\x16\n\x14MsgChallengeResponse\"]\n\nMsgResolve\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\r\n\x05\x64\x61tum\x18\x03 \x01(\x0c\x12\r\n\x05level\x18\x04 \x01(\r\x12\x0e\n\x06upheld\x18\x05 \x01(\x08\"\x14\n\x12MsgResolveResponse\"I\n\tMsgAppeal\x12\r\n\x05owner\x18\x01 \x01(\t\x12\r\n\x05\x64\x65nom\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0e\n\x06height\x18\x04 \x01(\x04\"\x1f\n\x11MsgAppealResponse\x12\n\n\x02id\x18\x01 \x01(\x04\"\'\n\tMsgSettle\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\x04\"#\n\x11MsgSettleResponse\x12\x0e\n\x06upheld\x18\x01 \x01(\x08\x32\x8c\n\n\x03Msg\x12[\n\tBindChain\x12\".isthmus.integrity.v1.MsgBindChain\x1a*.isthmus.integrity.v1.MsgBindChainResponse\x12R\n\x06SetCap\x12\x1f.isthmus.integrity.v1.MsgSetCap\x1a\'.isthmus.integrity.v1.MsgSetCapResponse\x12\x61\n\x0b\x43onfirmRise\x12$.isthmus.integrity.v1.MsgConfirmRise\x1a,.isthmus.integrity.v1.MsgConfirmRiseResponse\x12p\n\x10SetChannelPolicy\x12).isthmus.integrity.v1.MsgSetChannelPolicy\x1a\x31.isthmus.integrity.v1.MsgSetChannelPolicyResponse\x12[\n\tReinstate\x12\".isthmus.integrity.v1.MsgReinstate\x1a*.isthmus.integrity.v1.MsgReinstateResponse\x12U\n\x07Release\x12 .isthmus.integrity.v1.MsgRelease\x1a(.isthmus.integrity.v1.MsgReleaseResponse\x12\x61\n\x0b\x44\x65liverHeld\x12$.isthmus.integrity.v1.MsgDeliverHeld\x1a,.isthmus.integrity.v1.MsgDeliverHeldResponse\x12[\n\tAddSource\x12\".isthmus.integrity.v1.MsgAddSource\x1a*.isthmus.integrity.v1.MsgAddSourceResponse\x12U\n\x07\x45ndorse\x12 .isthmus.integrity.v1.MsgEndorse\x1a(.isthmus.integrity.v1.MsgEndorseResponse\x12X\n\x08Withdraw\x12!.isthmus.integrity.v1.MsgWithdraw\x1a).isthmus.integrity.v1.MsgWithdrawResponse\x12[\n\tChallenge\x12\".isthmus.integrity.v1.MsgChallenge\x1a*.isthmus.integrity.v1.MsgChallengeResponse\x12U\n\x07Resolve\x12 .isthmus.integrity.v1.MsgResolve\x1a(.isthmus.integrity.v1.MsgResolveResponse\x12R\n\x06\x41ppeal\x12\x1f.isthmus.integrity.v1.MsgAppeal\x1a\'.isthmus.integrity.v1.MsgAppealResponse\x12R\n\x06Settle\x12\x1f.isthmus.integrity.v1.MsgSettle\x1a\'.isthmus.integrity.v1.MsgSettleResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +51,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MSGREINSTATE']._serialized_end=500
   _globals['_MSGREINSTATERESPONSE']._serialized_start=502
   _globals['_MSGREINSTATERESPONSE']._serialized_end=524
-  _globals['_MSG']._serialized_start=527
-  _globals['_MSG']._serialized_end=1015
+  _globals['_MSGRELEASE']._serialized_start=526
+  _globals['_MSGRELEASE']._serialized_end=572
+  _globals['_MSGRELEASERESPONSE']._serialized_start=574
+  _globals['_MSGRELEASERESPONSE']._serialized_end=594
+  _globals['_MSGDELIVERHELD']._serialized_start=596
+  _globals['_MSGDELIVERHELD']._serialized_end=677
+  _globals['_MSGDELIVERHELDRESPONSE']._serialized_start=679
+  _globals['_MSGDELIVERHELDRESPONSE']._serialized_end=703
+  _globals['_MSGADDSOURCE']._serialized_start=705
+  _globals['_MSGADDSOURCE']._serialized_end=802
+  _globals['_MSGADDSOURCERESPONSE']._serialized_start=804
+  _globals['_MSGADDSOURCERESPONSE']._serialized_end=826
+  _globals['_MSGENDORSE']._serialized_start=828
+  _globals['_MSGENDORSE']._serialized_end=920
+  _globals['_MSGENDORSERESPONSE']._serialized_start=922
+  _globals['_MSGENDORSERESPONSE']._serialized_end=942
+  _globals['_MSGWITHDRAW']._serialized_start=944
+  _globals['_MSGWITHDRAW']._serialized_end=1021
+  _globals['_MSGWITHDRAWRESPONSE']._serialized_start=1023
+  _globals['_MSGWITHDRAWRESPONSE']._serialized_end=1044
+  _globals['_MSGCHALLENGE']._serialized_start=1046
+  _globals['_MSGCHALLENGE']._serialized_end=1143
+  _globals['_MSGCHALLENGERESPONSE']._serialized_start=1145
+  _globals['_MSGCHALLENGERESPONSE']._serialized_end=1167
+  _globals['_MSGRESOLVE']._serialized_start=1169
+  _globals['_MSGRESOLVE']._serialized_end=1262
+  _globals['_MSGRESOLVERESPONSE']._serialized_start=1264
+  _globals['_MSGRESOLVERESPONSE']._serialized_end=1284
+  _globals['_MSGAPPEAL']._serialized_start=1286
+  _globals['_MSGAPPEAL']._serialized_end=1359
+  _globals['_MSGAPPEALRESPONSE']._serialized_start=1361
+  _globals['_MSGAPPEALRESPONSE']._serialized_end=1392
+  _globals['_MSGSETTLE']._serialized_start=1394
+  _globals['_MSGSETTLE']._serialized_end=1433
+  _globals['_MSGSETTLERESPONSE']._serialized_start=1435
+  _globals['_MSGSETTLERESPONSE']._serialized_end=1470
+  _globals['_MSG']._serialized_start=1473
+  _globals['_MSG']._serialized_end=2765
 # @@protoc_insertion_point(module_scope)

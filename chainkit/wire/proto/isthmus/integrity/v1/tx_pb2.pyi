@@ -218,3 +218,416 @@ class MsgReinstateResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MsgReinstateResponse: _TypeAlias = MsgReinstateResponse  # noqa: Y015
+
+@_typing.final
+class MsgRelease(_message.Message):
+    """Ends the quarantine of a chain's lots, and nothing else; governance's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    CHAIN_FIELD_NUMBER: _builtins.int
+    authority: _builtins.str
+    chain: _builtins.str
+    def __init__(
+        self,
+        *,
+        authority: _builtins.str = ...,
+        chain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "chain", b"chain"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgRelease: _TypeAlias = MsgRelease  # noqa: Y015
+
+@_typing.final
+class MsgReleaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgReleaseResponse: _TypeAlias = MsgReleaseResponse  # noqa: Y015
+
+@_typing.final
+class MsgDeliverHeld(_message.Message):
+    """Has a packet that waits judged once more; anybody's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNER_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    signer: _builtins.str
+    port: _builtins.str
+    channel: _builtins.str
+    sequence: _builtins.int
+    def __init__(
+        self,
+        *,
+        signer: _builtins.str = ...,
+        port: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "port", b"port", "sequence", b"sequence", "signer", b"signer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgDeliverHeld: _TypeAlias = MsgDeliverHeld  # noqa: Y015
+
+@_typing.final
+class MsgDeliverHeldResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgDeliverHeldResponse: _TypeAlias = MsgDeliverHeldResponse  # noqa: Y015
+
+@_typing.final
+class MsgAddSource(_message.Message):
+    """Lets an account endorse what it sees on a chain; governance's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    CHAIN_FIELD_NUMBER: _builtins.int
+    authority: _builtins.str
+    name: _builtins.str
+    operator: _builtins.str
+    account: _builtins.str
+    chain: _builtins.str
+    def __init__(
+        self,
+        *,
+        authority: _builtins.str = ...,
+        name: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        account: _builtins.str = ...,
+        chain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "authority", b"authority", "chain", b"chain", "name", b"name", "operator", b"operator"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgAddSource: _TypeAlias = MsgAddSource  # noqa: Y015
+
+@_typing.final
+class MsgAddSourceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgAddSourceResponse: _TypeAlias = MsgAddSourceResponse  # noqa: Y015
+
+@_typing.final
+class MsgEndorse(_message.Message):
+    """A source's word that a datum of an origin is true, good enough for a level; it puts down a bond."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDORSER_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    DATUM_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    endorser: _builtins.str
+    source: _builtins.str
+    origin: _builtins.str
+    datum: _builtins.bytes
+    level: _builtins.int
+    def __init__(
+        self,
+        *,
+        endorser: _builtins.str = ...,
+        source: _builtins.str = ...,
+        origin: _builtins.str = ...,
+        datum: _builtins.bytes = ...,
+        level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["datum", b"datum", "endorser", b"endorser", "level", b"level", "origin", b"origin", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgEndorse: _TypeAlias = MsgEndorse  # noqa: Y015
+
+@_typing.final
+class MsgEndorseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgEndorseResponse: _TypeAlias = MsgEndorseResponse  # noqa: Y015
+
+@_typing.final
+class MsgWithdraw(_message.Message):
+    """Takes one's word back; said again after the time for challenges it pays the bond back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDORSER_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    DATUM_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    endorser: _builtins.str
+    origin: _builtins.str
+    datum: _builtins.bytes
+    level: _builtins.int
+    def __init__(
+        self,
+        *,
+        endorser: _builtins.str = ...,
+        origin: _builtins.str = ...,
+        datum: _builtins.bytes = ...,
+        level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["datum", b"datum", "endorser", b"endorser", "level", b"level", "origin", b"origin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgWithdraw: _TypeAlias = MsgWithdraw  # noqa: Y015
+
+@_typing.final
+class MsgWithdrawResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgWithdrawResponse: _TypeAlias = MsgWithdrawResponse  # noqa: Y015
+
+@_typing.final
+class MsgChallenge(_message.Message):
+    """Says that an endorsement is false; anybody's, for a bond."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGER_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    DATUM_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    GROUNDS_FIELD_NUMBER: _builtins.int
+    challenger: _builtins.str
+    origin: _builtins.str
+    datum: _builtins.bytes
+    level: _builtins.int
+    grounds: _builtins.str
+    def __init__(
+        self,
+        *,
+        challenger: _builtins.str = ...,
+        origin: _builtins.str = ...,
+        datum: _builtins.bytes = ...,
+        level: _builtins.int = ...,
+        grounds: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenger", b"challenger", "datum", b"datum", "grounds", b"grounds", "level", b"level", "origin", b"origin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgChallenge: _TypeAlias = MsgChallenge  # noqa: Y015
+
+@_typing.final
+class MsgChallengeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgChallengeResponse: _TypeAlias = MsgChallengeResponse  # noqa: Y015
+
+@_typing.final
+class MsgResolve(_message.Message):
+    """Decides a challenge; governance's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    DATUM_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    UPHELD_FIELD_NUMBER: _builtins.int
+    authority: _builtins.str
+    origin: _builtins.str
+    datum: _builtins.bytes
+    level: _builtins.int
+    upheld: _builtins.bool
+    def __init__(
+        self,
+        *,
+        authority: _builtins.str = ...,
+        origin: _builtins.str = ...,
+        datum: _builtins.bytes = ...,
+        level: _builtins.int = ...,
+        upheld: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "datum", b"datum", "level", b"level", "origin", b"origin", "upheld", b"upheld"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgResolve: _TypeAlias = MsgResolve  # noqa: Y015
+
+@_typing.final
+class MsgResolveResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgResolveResponse: _TypeAlias = MsgResolveResponse  # noqa: Y015
+
+@_typing.final
+class MsgAppeal(_message.Message):
+    """Appeals against the quarantine of one's own lot: which, by its denomination, source and height."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    DENOM_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    denom: _builtins.str
+    source: _builtins.str
+    height: _builtins.int
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        denom: _builtins.str = ...,
+        source: _builtins.str = ...,
+        height: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["denom", b"denom", "height", b"height", "owner", b"owner", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgAppeal: _TypeAlias = MsgAppeal  # noqa: Y015
+
+@_typing.final
+class MsgAppealResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgAppealResponse: _TypeAlias = MsgAppealResponse  # noqa: Y015
+
+@_typing.final
+class MsgSettle(_message.Message):
+    """Has an appeal decided by its rule; anybody's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNER_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    signer: _builtins.str
+    id: _builtins.int
+    def __init__(
+        self,
+        *,
+        signer: _builtins.str = ...,
+        id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "signer", b"signer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgSettle: _TypeAlias = MsgSettle  # noqa: Y015
+
+@_typing.final
+class MsgSettleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPHELD_FIELD_NUMBER: _builtins.int
+    upheld: _builtins.bool
+    def __init__(
+        self,
+        *,
+        upheld: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["upheld", b"upheld"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MsgSettleResponse: _TypeAlias = MsgSettleResponse  # noqa: Y015
