@@ -47,6 +47,7 @@ async def supply_reader(net: Network) -> AsyncIterator[asyncio.subprocess.Proces
             "rpc": chain.nodes[0].rpc_url,
             "prefix": chain.bech32_prefix,
             "denom": chain.denom,
+            "chain_id": chain.chain_id,
         }
         for chain in net.place.chains
     ]

@@ -33,6 +33,8 @@ PROOF_EVENTS = frozenset(
 
 HEADER_EVENT = "update_client"
 
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+
 Event = tuple[str, Mapping[str, str]]
 
 
@@ -131,7 +133,6 @@ def addresses_of(data: bytes) -> list[str]:
 
 def bech32(prefix: str, data: bytes) -> str:
     """Return an address as BIP-173 writes it."""
-    alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
     bits = "".join(f"{byte:08b}" for byte in data)
     bits += "0" * (-len(bits) % 5)
     words = [int(bits[at : at + 5], 2) for at in range(0, len(bits), 5)]
@@ -146,7 +147,18 @@ def bech32(prefix: str, data: bytes) -> str:
             checksum ^= generator if top >> bit & 1 else 0
     checksum ^= 1
     words += [checksum >> 5 * (5 - at) & 31 for at in range(6)]
-    return prefix + "1" + "".join(alphabet[word] for word in words)
+    return prefix + "1" + "".join(_BECH32[word] for word in words)
+
+
+def bech32_bytes(prefix: str, text: str) -> bytes | None:
+    """Return the 20 bytes of an account's address, None for another text; no checksum is read."""
+    body = text.removeprefix(prefix + "1")
+    if body == text or len(body) != 38 or not set(body) <= set(_BECH32):
+        return None
+    number = 0
+    for letter in body[:32]:
+        number = number << 5 | _BECH32.index(letter)
+    return number.to_bytes(20, "big")
 
 
 def escrow_account(end: End, prefix: str) -> str:

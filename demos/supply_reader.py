@@ -21,13 +21,14 @@ from dataclasses import asdict, dataclass
 
 from demos.supply_bitcoin import BitcoinBooks
 from demos.supply_equation import Block, SupplyWatch
+from demos.supply_ethereum import EthereumBooks
 from demos.supply_forms import HEADER_EVENT, PROOF_EVENTS, Facts, ReadFailed, count_verified
 from demos.supply_node import Books, Node, Source
 from demos.supply_tendermint import TendermintBooks
 
 POLL_S = 0.2
 
-FORMS: tuple[Callable[[Node], Books], ...] = (TendermintBooks, BitcoinBooks)
+FORMS: tuple[Callable[[Node], Books], ...] = (TendermintBooks, BitcoinBooks, EthereumBooks)
 """Each takes a node, or refuses one that answers in another form."""
 
 
