@@ -18,6 +18,7 @@ PACKAGES = (
     "chainkit",
     "ibc",
     "light_clients",
+    "htlc",
     "integrity",
     "relay_chain",
     "parachains",
@@ -70,6 +71,7 @@ EXEMPT = {
     "relay_chain.node.stored_forms.decode_result": _OWN,
     "relay_chain.node.stored_forms.decode_state": _OWN,
     "relay_chain.node.stored_forms.tx_result_from_json": _OWN,
+    "htlc.onchain.bitcoin.parse_output": "a hash of what parse_witness_script reads",
     "chainkit.wire.codec.decode_strict": "every message decoder goes through it",
     "chainkit.wire.codec.decode_known": "every message decoder goes through it",
 }
@@ -80,6 +82,7 @@ ONE_WAY = {
     "chainkit.primitives.varint.decode_zigzag": "returns the offset after it as well",
     "chainkit.primitives.bech32.decode_bech32": "returns two values, which the encoder takes",
     "chainkit.primitives.bech32.decode_checked": "returns three values, which the encoder takes",
+    "chainkit.formats.ethereum.abi.decode_abi": "its encoder takes the types too",
     "parachains.account.contracts.abi.decode_abi": "its encoder takes the types too",
     "parachains.account.wire.decode_frame": "returns code and size, the encoder takes the payload",
     "parachains.account.consensus.codec.decode_message": "takes what the encoder returns in two",

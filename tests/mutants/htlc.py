@@ -4,6 +4,9 @@ from tests.mutants.support import Mutant
 
 _TESTS = "tests/unit/test_htlc_bitcoin.py"
 _BITCOIN = "htlc/onchain/bitcoin.py"
+_LOCKS = "htlc/onchain/locks/locks.py"
+_TERMS = "htlc/onchain/locks/terms.py"
+_T_LOCKS = "tests/unit/test_htlc_locks.py"
 
 MUTANTS = (
     Mutant(
@@ -54,5 +57,68 @@ MUTANTS = (
         "    opens = len(preimage) == PREIMAGE_BYTES and sha256(preimage) == lock.digest",
         "    opens = len(preimage) == PREIMAGE_BYTES",
         f"{_TESTS}::test_a_claim_reveals_the_preimage",
+    ),
+    Mutant(
+        "htlc: an account's preimage has 32 bytes",
+        _TERMS,
+        "    if len(preimage) != PREIMAGE_BYTES:",
+        "    if not PREIMAGE_BYTES:",
+        f"{_T_LOCKS}::test_a_preimage_of_another_size_opens_nothing",
+    ),
+    Mutant(
+        "htlc: an account's claim is before the expiry",
+        _LOCKS,
+        '            raise LockExpired(f"since {lock.expires_at}")',
+        "            pass",
+        f"{_T_LOCKS}::test_at_every_moment_exactly_one_of_claim_and_refund_is_valid",
+    ),
+    Mutant(
+        "htlc: an account's refund is from the expiry on",
+        _LOCKS,
+        '            raise NotExpired(f"until {lock.expires_at}")',
+        "            pass",
+        f"{_T_LOCKS}::test_at_every_moment_exactly_one_of_claim_and_refund_is_valid",
+    ),
+    Mutant(
+        "htlc: the expiry itself belongs to the refund",
+        _TERMS,
+        "        return now >= self.expires_at * NS_PER_SECOND",
+        "        return now > self.expires_at * NS_PER_SECOND",
+        f"{_T_LOCKS}::test_at_every_moment_exactly_one_of_claim_and_refund_is_valid",
+    ),
+    Mutant(
+        "htlc: a hash is used once",
+        _LOCKS,
+        "        if self.get(ctx, lock.digest) is not None:",
+        "        if self.is_open(ctx, lock.digest):",
+        f"{_T_LOCKS}::test_a_hash_is_used_once",
+    ),
+    Mutant(
+        "htlc: a lock ends once",
+        _LOCKS,
+        "        if lock.status is not Status.OPEN:",
+        "        if not lock.digest:",
+        f"{_T_LOCKS}::test_the_preimage_pays_the_receiver_whoever_brings_it",
+    ),
+    Mutant(
+        "htlc: an expiry within a year",
+        _LOCKS,
+        "        if lock.expires_at > min(present + MAX_LOCK_SECONDS, MAX_EXPIRY):",
+        "        if lock.expires_at > 2**63:",
+        f"{_T_LOCKS}::test_what_nobody_should_lock_under_is_refused",
+    ),
+    Mutant(
+        "htlc: locks have accounts of their own",
+        _TERMS,
+        "    return Address(sha256(sha256(_MODULE_TYPE) + _NAME + digest))",
+        "    return Address(sha256(sha256(_MODULE_TYPE) + _NAME))",
+        f"{_T_LOCKS}::test_locks_do_not_exchange_the_labels_of_their_lots",
+    ),
+    Mutant(
+        "htlc: nothing stays in a closed lock's account",
+        _LOCKS,
+        "        self.ledger.send(ctx, account, to, Coin(lock.coin.denom, held))",
+        "        self.ledger.send(ctx, account, to, Coin(lock.coin.denom, held and lock.coin.amount))",
+        f"{_T_LOCKS}::test_locks_do_not_exchange_the_labels_of_their_lots",
     ),
 )

@@ -164,7 +164,7 @@ MUTANTS = (
         "integrity: isolation of what is sent",
         _GUARD,
         "        if chain.isolated:",
-        "        if not destination.name:",
+        "        if not chain.name:",
         f"{_T_GUARD}::test_an_isolated_chain_neither_sends_nor_receives",
     ),
     Mutant(
@@ -229,5 +229,12 @@ MUTANTS = (
         "        if frozen and chain.isolated != FROZEN:",
         "        if frozen and chain.isolated == FROZEN:",
         f"{_T_MODULE}::test_a_frozen_client_is_a_proved_fraud",
+    ),
+    Mutant(
+        "integrity: a preimage rises to a hash that was stored",
+        _GUARD,
+        "        if contents.preimage and self.hashes.is_open(ctx, sha256(contents.preimage)):",
+        "        if contents.preimage:",
+        "tests/unit/test_htlc_locks.py::test_32_bytes_that_open_nothing_do_not_rise",
     ),
 )
