@@ -17,14 +17,13 @@ from chainkit.primitives.types import ClientId
 from demos.network import Channel, Network
 from demos.reorg import hub
 from demos.reorg.hub import COIN, HUB, PORT, ClientSeen
-from demos.reorg.miners import Miner, Tip
+from demos.reorg.miners import Miner, Plot, Tip
 from demos.reorg.report import Cut
 from demos.reorg.wire import Wire
 from parachains.sdk.relaying import SignedTx
 from parachains.sdk.users import Intent
 
 REPLAY_TIMEOUT_S = 120.0
-_REPLAY = "from demos.reorg.replay import main; main()"
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -54,7 +53,7 @@ class Stage:
     loses: Miner
     """The miner whose blocks are lost; the relayer and all users ask its node."""
     keeps: Miner
-    k: int
+    plot: Plot
     channel: Channel
     """The coin's end, then the hub's."""
 
@@ -62,6 +61,11 @@ class Stage:
     def miners(self) -> tuple[Miner, Miner]:
         """Both."""
         return self.loses, self.keeps
+
+    @property
+    def k(self) -> int:
+        """Blocks above a fork of which one is final that the other branch lacks."""
+        return self.plot.k
 
     @property
     def voucher(self) -> str:
@@ -129,7 +133,7 @@ async def agree(stage: Stage) -> Tip:
     async def look() -> Tip | None:
         nonlocal asked
         tips = [await miner.tip() for miner in stage.miners]
-        if tips[0] == tips[1]:
+        if tips[0] == tips[1] and tips[0].is_alone:
             return tips[0]
         height = max(tip.height for tip in tips)
         if tips[0].height == tips[1].height and asked <= height:
@@ -173,7 +177,7 @@ async def cut_and_heal(stage: Stage, act: Act) -> Healed:
         return await loses.tip() == tip or None
 
     one_tip = await net.wait_until(f"waiting for {loses.name} to follow {keeps.name}", look)
-    waiting = await loses.waiting()
+    returned = await loses.returned(lost_transactions)
     healed = Healed(
         fork=fork,
         tip=tip,
@@ -181,14 +185,14 @@ async def cut_and_heal(stage: Stage, act: Act) -> Healed:
         lost_blocks=[(await loses.block(each)).is_active for each in lost].count(False),
         lost_by_winner=[(await keeps.block(each)).is_active for each in kept].count(False),
         lost_transactions=lost_transactions,
-        returned=lost_transactions & waiting,
+        returned=returned,
         before=before,
         is_misled=misled,
         hub_height=hub_height,
     )
     net.say(
         f"healed: one tip at {tip.height}, {healed.lost_blocks} blocks of {loses.name} are gone, "
-        f"{len(healed.returned)} of {len(lost_transactions)} transactions wait again"
+        f"{len(healed.returned)} of {len(lost_transactions)} transactions are not"
     )
     for miner in stage.miners:
         await miner.go_on()
@@ -264,10 +268,15 @@ async def replay(stage: Stage, tip: Tip) -> Replayed:
         OperationFailed: It ended without a result: a block broke a rule.
     """
     node = stage.net.chain(COIN).nodes[0]
-    wanted = {"rpc": node.rpc_url, "home": str(stage.net.home / node.home), "tip": tip.hash}
+    wanted = {
+        "rpc": node.rpc_url,
+        "home": str(stage.net.home / node.home),
+        "tip": tip.hash,
+        "channel": stage.channel.on_a,
+    }
     with (stage.net.home / "logs" / "replay.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _REPLAY,
+            sys.executable, "-c", stage.plot.replay,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
         )  # fmt: skip
     try:

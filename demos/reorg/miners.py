@@ -1,20 +1,23 @@
 """One of the two miners: what it is told, and what it says of its own chain.
 
 The plot of the demo knows no more of a chain than what is here: where its tip is and which
-state it has, how far it may go on, and who pays whom on it.
+state it has, how far it may go on, and who pays whom on it. ``utxo.py`` and ``dag.py`` have
+the miners of two kinds of chains.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.types import ChainId, Denom
 from isthmus.adapters.rpc_client import HttpRpcTransport
+from isthmus.config import ChainSpec
 from isthmus.discovery import find_chain_kind
 from isthmus.homes import AccountPlace, ChainPlace
-from isthmus.ports import ChainUser
 from parachains.sdk.relaying import SignedTx
 from parachains.sdk.users import ChainAccess, Intent
 
@@ -24,36 +27,15 @@ ALONE_SHARE_MILLIONTHS = 1_000_000
 """A miner that is cut off makes all blocks of its side, so that each keeps the chain's spacing."""
 
 
-class Tip(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Tip:
     """The newest block of a node's chain, and the root of its state after it."""
 
     height: int
     hash: str
     root: str
-
-
-class _Header(msgspec.Struct):
-    hash: str
-    height: int
-    confirmations: int
-    chainwork: str
-
-
-class _Input(msgspec.Struct):
-    txid: str
-    vout: int
-
-
-class _Decoded(msgspec.Struct):
-    vin: list[_Input]
-
-
-class _Content(msgspec.Struct):
-    tx: list[str]
-
-
-class _Net(msgspec.Struct):
-    n_peers: str
+    is_alone: bool = True
+    """Whether the node knows no other block without children."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,85 +45,110 @@ class Block:
     hash: str
     height: int
     is_active: bool
+    """Whether it is on the node's chain."""
     work: int
+    """Of the chain up to it."""
 
 
-class Miner:
+class Miner(Protocol):
     """One node of the chain, asked and told alone."""
 
-    def __init__(self, name: str, place: ChainPlace, transport: HttpRpcTransport) -> None:
-        self.name = name
-        self._place = place
-        self._transport = transport
-
-    async def _call(self, method: str, **params: object) -> object:
-        return await self._transport.call(method, params)
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        ...
 
     async def tip(self) -> Tip:
         """Return the newest block."""
-        return _converted(await self._call("ibcstatus"), Tip)
+        ...
 
     async def hash_at(self, height: int) -> str:
         """Return the hash of the block at a height of its chain."""
-        return _converted(await self._call("getblockhash", height=height), str)
+        ...
 
     async def block(self, block_hash: str) -> Block:
         """Return a block that it knows, on its chain or not."""
-        header = _converted(await self._call("getblockheader", blockhash=block_hash), _Header)
-        is_active = header.confirmations > 0
-        return Block(header.hash, header.height, is_active, int(header.chainwork, 16))
+        ...
 
     async def transactions(self, block_hash: str) -> frozenset[str]:
-        """Return the ids of a block's transactions but the first, which made its coins."""
-        answer = await self._call("getblock", blockhash=block_hash, verbosity=1)
-        return frozenset(_converted(answer, _Content).tx[1:])
+        """Return the ids of a block's transactions but one that made its coins."""
+        ...
 
     async def waiting(self) -> frozenset[str]:
         """Return the ids of the transactions that wait for a block."""
-        return frozenset(_converted(await self._call("getrawmempool"), list[str]))
+        ...
+
+    async def returned(self, lost: frozenset[str]) -> frozenset[str]:
+        """Return which transactions of lost blocks are not lost, as the kind of chain has it."""
+        ...
 
     async def peers(self) -> int:
         """Return how many nodes it talks to."""
-        return int(_converted(await self._call("net_info"), _Net).n_peers)
+        ...
 
     async def pause(self) -> None:
         """Let it make no block."""
-        await self._call("setgenerate", generate=False)
+        ...
 
     async def go_on(self) -> None:
         """Let it make its part of the blocks."""
-        await self._call("setgenerate", generate=True)
+        ...
 
     async def go_on_until(self, height: int) -> None:
         """Let it make the blocks up to a height, alone."""
-        share = ALONE_SHARE_MILLIONTHS
-        await self._call("setgenerate", generate=True, until=height, share_millionths=share)
-
-    def user(self, account: AccountPlace) -> ChainUser:
-        """Return the chain as this node has it, for an account."""
-        access = ChainAccess(
-            chain_id=ChainId(self._place.chain_id),
-            private_key=bytes.fromhex(account.private_key),
-            address_prefix=self._place.bech32_prefix,
-            fee_denom=Denom(self._place.denom),
-        )
-        return find_chain_kind(self._place.kind).user(access, self._transport)
+        ...
 
     async def submit(self, account: AccountPlace, intent: Intent) -> SignedTx:
         """Hand this node alone what an account wants; return the transaction."""
-        user = self.user(account)
-        tx = await user.client.sign((await user.message(intent),))
-        await user.client.broadcast(tx)
-        return tx
+        ...
 
     async def spends(self, tx: SignedTx) -> frozenset[tuple[str, int]]:
-        """Return the outputs that a transaction spends."""
-        answer = await self._call("decoderawtransaction", hexstring=tx.data.hex())
-        inputs = _converted(answer, _Decoded).vin
-        return frozenset((each.txid, each.vout) for each in inputs)
+        """Return what a transaction uses up: two that share one exclude each other."""
+        ...
 
 
-def _converted(answer: object, shape: type[T]) -> T:
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What the plot is to be played on: a chain of one kind, and how deep it is cut."""
+
+    name: str
+    chain: ChainSpec
+    told: str
+    k: int
+    """A branch of so many blocks above the fork has a final one that the other lacks."""
+    theft_depth: int
+    """Blocks after which the hub can believe a packet of the branch's first: k or more."""
+    deep: int
+    """The deepest cut."""
+    miner: Callable[[str, ChainPlace, HttpRpcTransport], Miner]
+    steer: Callable[[Path, tuple[str, ...]], None]
+    """Lets the node of a home dial these peers alone, and be steered."""
+    replay: str
+    """Python that replays the chain in a process of its own."""
+
+
+async def submit_to(
+    place: ChainPlace, transport: HttpRpcTransport, account: AccountPlace, intent: Intent
+) -> SignedTx:
+    """Hand the node behind a transport what an account wants; return the transaction."""
+    access = ChainAccess(
+        chain_id=ChainId(place.chain_id),
+        private_key=bytes.fromhex(account.private_key),
+        address_prefix=place.bech32_prefix,
+        fee_denom=Denom(place.denom),
+    )
+    user = find_chain_kind(place.kind).user(access, transport)
+    tx = await user.client.sign((await user.message(intent),))
+    await user.client.broadcast(tx)
+    return tx
+
+
+def converted(answer: object, shape: type[T]) -> T:
+    """Return a node's answer in its shape.
+
+    Raises:
+        OperationFailed: It has another one.
+    """
     try:
         return msgspec.convert(answer, shape)
     except msgspec.ValidationError as error:

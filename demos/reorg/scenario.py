@@ -1,4 +1,4 @@
-"""The scenario: cuts below the hub's depth k, then at k and at twice k, with value at stake.
+"""The scenario: cuts below the hub's depth k, then from k on, with value at stake.
 
 Everything is at stake on the losing branch: coins go into escrow, vouchers come home, and one
 coin is spent on both branches. Below k, the hub has believed none of it. At k it has: its
@@ -18,10 +18,10 @@ import msgspec
 from chainkit.primitives.amounts import Coin
 from chainkit.primitives.types import ChannelId, ClientId, Denom, TimestampNs
 from demos.network import Network, run_scenario
-from demos.reorg import hub
+from demos.reorg import hub, utxo
 from demos.reorg.cutting import Act, Conflict, Payment, Stage, cut_and_heal, judge
 from demos.reorg.hub import COIN, HUB, PORT
-from demos.reorg.miners import Miner
+from demos.reorg.miners import Plot
 from demos.reorg.report import Cut, Report, describe
 from demos.reorg.wire import LOOPBACK, Wire
 from demos.story import Story
@@ -32,8 +32,6 @@ from isthmus.config import AccountSpec, BrokerSpec, ChainSpec, NetSpec, PathEndS
 from isthmus.homes import NetPlace, relayer_toml
 from parachains.sdk.relaying import TxRefused
 from parachains.sdk.users import Send, Transfer
-from parachains.utxo.kind import CONFIRMATIONS
-from parachains.utxo.settings import read_settings, write_settings
 from relayer import codec
 
 TIMEOUT_S = 600
@@ -42,15 +40,17 @@ BOB_SENDS = (2_000_011, 2_000_023, 2_000_029)
 CAROL_SPENDS, CAROL_SPENDS_INSTEAD = 3_000_017, 3_000_029
 THIEF_TAKES = 4_000_037
 
-SPEC = NetSpec(
-    chains=(
-        ChainSpec(name=HUB, kind="hub", denom="uisth"),
-        ChainSpec(name=COIN, kind="utxo", validators=2, denom="sat"),
-    ),
-    paths=(PathEndSpec(a=COIN, b=HUB),),
-    accounts=tuple(AccountSpec(name=name) for name in ("alice", "bob", "carol", "relayer")),
-    broker=BrokerSpec(kind="none"),
-)
+PLOTS = (utxo.PLOT,)
+
+
+def spec_of(plot: Plot) -> NetSpec:
+    """Return the network of a plot: the chain that is cut, and the hub."""
+    return NetSpec(
+        chains=(ChainSpec(name=HUB, kind="hub", denom="uisth"), plot.chain),
+        paths=(PathEndSpec(a=COIN, b=HUB),),
+        accounts=tuple(AccountSpec(name=name) for name in ("alice", "bob", "carol", "relayer")),
+        broker=BrokerSpec(kind="none"),
+    )
 
 
 class ReorgDemo:
@@ -59,24 +59,39 @@ class ReorgDemo:
     summary = "two miners are cut apart and healed: below k nothing happens, from k on it freezes"
 
     def run(self, home: Path | None, output: Output) -> bool:
-        """Run it; print the report, then what does not hold; return whether all does."""
-        with Story() as story, Wire() as wire:
-            report = run_scenario(
-                partial(play, wire=wire),
-                spec=SPEC,
-                home=home,
-                say=story.say,
-                name="reorg",
-                prepare=partial(put_between, wire),
-            )
-        failures = report.failures()
+        """Play all plots, one after another; print the report, then what does not hold.
+
+        Returns whether all does.
+        """
+        reports = {plot.name: _run(plot, home) for plot in PLOTS}
+        failures = [
+            f"{name}: {failure}"
+            for name, report in reports.items()
+            for failure in report.failures()
+        ]
         for failure in failures:
             output.progress(f"FAILED: {failure}")
-        output.result(asdict(report), lambda: describe(report))
+        output.result(
+            {name: asdict(report) for name, report in reports.items()},
+            lambda: "\n".join(f"\n{name}:{describe(report)}" for name, report in reports.items()),
+        )
         return not failures
 
 
-def put_between(wire: Wire, home: Path, place: NetPlace) -> None:
+def _run(plot: Plot, home: Path | None) -> Report:
+    with Story() as story, Wire() as wire:
+        story.say(plot.told)
+        return run_scenario(
+            partial(play, plot=plot, wire=wire),
+            spec=spec_of(plot),
+            home=None if home is None else home / plot.name,
+            say=story.say,
+            name=f"reorg-{plot.name}",
+            prepare=partial(put_between, plot, wire),
+        )
+
+
+def put_between(plot: Plot, wire: Wire, home: Path, place: NetPlace) -> None:
     """Let the second miner dial the wire instead of the first, and let both be steered.
 
     The relayer asks the first one's node only: what it sees is the losing branch.
@@ -85,21 +100,19 @@ def put_between(wire: Wire, home: Path, place: NetPlace) -> None:
     first, second = coin.nodes
     wire.target_port = first.p2p_port
     for node, peers in ((first, ()), (second, (f"{LOOPBACK}:{wire.port}",))):
-        settings = read_settings(home / node.home)
-        changed = msgspec.structs.replace(settings, peers=peers, operator_methods=True)
-        write_settings(home / node.home, changed)
+        plot.steer(home / node.home, peers)
     misled = msgspec.structs.replace(coin, nodes=(first,))
     chains = tuple(misled if each is coin else each for each in place.chains)
     seen = msgspec.structs.replace(place, chains=chains)
     settings_file = home / place.relayer_home / "relayer.toml"
-    settings_file.write_text(relayer_toml(SPEC, seen), encoding="utf-8")
+    settings_file.write_text(relayer_toml(place.spec, seen), encoding="utf-8")
 
 
-async def play(net: Network, wire: Wire) -> Report:
+async def play(net: Network, plot: Plot, wire: Wire) -> Report:
     """Cut and heal on a running network."""
     async with AsyncExitStack() as stack:
         miners = [
-            Miner(
+            plot.miner(
                 node.name,
                 net.chain(COIN),
                 await stack.enter_async_context(HttpRpcTransport([node.rpc_url])),
@@ -109,11 +122,11 @@ async def play(net: Network, wire: Wire) -> Report:
         channel = await net.wait_for_channel(COIN, HUB)
         ready_s = time.monotonic() - net.began_s
         net.say(f"the relayer opened {COIN} {channel.on_a} <-> {channel.on_b} {HUB}")
-        stage = Stage(net, wire, miners[0], miners[1], CONFIRMATIONS, channel)
+        stage = Stage(net, wire, miners[0], miners[1], plot, channel)
         acts = Acts(stage)
-        cuts = [await acts.shallow(), await acts.below_k(), await acts.at_k()]
+        cuts = [await acts.shallow(), await acts.below_k(), await acts.theft()]
         refused, answer = await acts.send_stranded_home()
-        cuts.append(await acts.twice_k())
+        cuts.append(await acts.deep())
         return await acts.report(cuts, refused, answer, ready_s)
 
 
@@ -191,8 +204,8 @@ class Acts:
 
         await self._net.wait_until("waiting for the relayer to bring alice's vouchers home", look)
 
-    async def at_k(self) -> Cut:
-        """Return a cut of k blocks: the hub believes the first, with a theft in it."""
+    async def theft(self) -> Cut:
+        """Return a cut of k blocks or little more: the hub believes the first, a theft in it."""
         coin = self._net.chain(COIN)
         own = self._net.account("carol").addresses[COIN]
         kept = Payment("carol", Send(own, (Coin(Denom(coin.denom), THIEF_TAKES),)))
@@ -209,7 +222,7 @@ class Acts:
 
         return await self._act(
             Act(
-                self._stage.k,
+                self._stage.plot.theft_depth,
                 await self._client(),
                 lost=(honest,),
                 conflicts=(Conflict(self._to_hub("carol", THIEF_TAKES), kept),),
@@ -229,19 +242,20 @@ class Acts:
             return True, refusal.log
         return outcome.code != 0, outcome.log
 
-    async def twice_k(self) -> Cut:
-        """Return a cut of 2k blocks; an operator has made a new client before it."""
+    async def deep(self) -> Cut:
+        """Return the deepest cut; an operator has made a new client before it."""
+        depth = self._stage.plot.deep
         client_id = await self._new_client()
 
         async def update(fork: int) -> None:
-            goal = fork + 2 * self._stage.k - self._stage.k + 1
+            goal = fork + depth - self._stage.k + 1
 
             async def look() -> bool | None:
                 return await self._brought_to(client_id, goal) or None
 
             await self._net.wait_until(f"waiting for {client_id} to be at height {goal}", look)
 
-        return await self._act(Act(2 * self._stage.k, client_id, while_cut=update))
+        return await self._act(Act(depth, client_id, while_cut=update))
 
     # --- clients -------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ def test_below_k_nothing_happens_and_from_k_on_the_client_freezes(tmp_path: Path
         capture_output=True, text=True, timeout=580, check=False,
     )  # fmt: skip
     assert done.stdout, done.stderr
-    report = json.loads(done.stdout.splitlines()[-1])
+    report = json.loads(done.stdout.splitlines()[-1])["utxo"]
     k, cuts = report["k"], report["cuts"]
 
     assert [cut["depth"] for cut in cuts] == [1, k - 1, k, 2 * k]
@@ -47,4 +47,4 @@ def test_below_k_nothing_happens_and_from_k_on_the_client_freezes(tmp_path: Path
     assert report["stranded_refused"]
     assert done.returncode == 0, done.stderr
     assert living_in(tmp_path) == []
-    assert no_defects(tmp_path / "net" / "logs")
+    assert no_defects(tmp_path / "net" / "utxo" / "logs")

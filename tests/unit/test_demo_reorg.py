@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from dataclasses import fields, replace
 
 import pytest
@@ -10,7 +11,7 @@ from chainkit.formats.bitcoin.encoding import display_hash
 from chainkit.formats.bitcoin.errors import BitcoinRuleBroken
 from demos.reorg.replay import Source, replay
 from demos.reorg.report import Cut, Report, describe
-from demos.reorg.scenario import SPEC, put_between
+from demos.reorg.scenario import PLOTS, put_between, spec_of
 from demos.reorg.wire import LOOPBACK, Wire
 from ibc.forward.module import APPLICATION
 from isthmus.homes import create_network
@@ -18,7 +19,7 @@ from light_clients.bitcoin.proofs import commitment_script
 from light_clients.tendermint import TendermintClient
 from parachains.utxo.ledger import ESCROW_SCRIPT
 from parachains.utxo.mining import search
-from parachains.utxo.settings import UtxoSettings, read_settings
+from parachains.utxo.settings import UtxoSettings
 from tests.utxo_worlds import NATIVE, PREFIX, UtxoWorld
 
 K = 3
@@ -180,19 +181,22 @@ async def test_a_wire_carries_is_cut_and_carries_again() -> None:
     await echo.ended()
 
 
-def test_the_second_miner_dials_the_wire_and_the_relayer_asks_the_first(tmp_path) -> None:
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+def test_the_second_miner_dials_the_wire_and_the_relayer_asks_the_first(tmp_path, plot) -> None:
     """
     Nothing else joins the two miners, and what the relayer sees is the first one's chain.
     """
-    place = create_network(tmp_path, SPEC)
+    place = create_network(tmp_path, spec_of(plot))
     with Wire() as wire:
-        put_between(wire, tmp_path, place)
+        put_between(plot, wire, tmp_path, place)
         first, second = place.chain("coin").nodes
-        one, two = (read_settings(tmp_path / node.home) for node in (first, second))
+        one, two = (
+            json.loads((tmp_path / node.home / "node.json").read_text()) for node in (first, second)
+        )
 
-        assert (one.peers, two.peers) == ((), (f"127.0.0.1:{wire.port}",))
-        assert one.operator_methods
-        assert two.operator_methods
+        assert (one["peers"], two["peers"]) == ([], [f"127.0.0.1:{wire.port}"])
+        assert one["operator_methods"]
+        assert two["operator_methods"]
         assert wire.target_port == first.p2p_port
     relayer = (tmp_path / "relayer" / "relayer.toml").read_text()
     assert first.rpc_url in relayer
@@ -268,3 +272,11 @@ def test_a_replay_takes_no_block_that_breaks_a_rule(change, reason) -> None:
 
     with pytest.raises(BitcoinRuleBroken, match=reason):
         replay(node, SETTINGS, display_hash(forged.header.hash))
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+def test_a_plot_cuts_below_and_from_k_on(plot) -> None:
+    """
+    A theft needs a final block, and the deepest cut is nearly twice as deep as the first of them.
+    """
+    assert 2 <= plot.k <= plot.theft_depth < plot.deep
