@@ -9,6 +9,7 @@ from chainkit.commitments.database import KeyValueDatabase, MemoryDatabase
 from chainkit.primitives.types import ChainId, DurationNs, TimestampNs, VotingPower
 from chainkit.sigverify.ed25519 import public_key_from_seed
 from relay_chain.consensus.messages import Timeouts
+from relay_chain.node.api.assembly import node_api
 from relay_chain.node.block_store import BlockStore
 from relay_chain.node.config import MempoolConfig, PruningConfig
 from relay_chain.node.consensus_shell import ConsensusShell
@@ -17,6 +18,7 @@ from relay_chain.node.event_index import EventIndex
 from relay_chain.node.executor import Executor
 from relay_chain.node.genesis import Genesis, GenesisValidator
 from relay_chain.node.kvstore import KeyValueApplication
+from relay_chain.node.ports import Application
 from relay_chain.node.privval import FilePrivateValidator, write_empty_state, write_private_key
 from relay_chain.node.rpc.methods import NodeFacts, RpcMethods
 from relay_chain.node.state_store import StateStore
@@ -35,10 +37,11 @@ def make_executor(
     state: KeyValueDatabase,
     keep_blocks: int = 0,
     genesis: Genesis = GENESIS,
+    application: Application | None = None,
 ) -> Executor:
     blocks, states = BlockStore(chain), StateStore(chain)
     return Executor(
-        KeyValueApplication(state),
+        application or KeyValueApplication(state),
         blocks,
         states,
         EventIndex(chain, blocks, states),
@@ -52,33 +55,35 @@ def make_executor(
 class MemoryNode:
     """One validator that decides alone, as fast as it can."""
 
-    def __init__(self, folder: Path, keep_blocks: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        keep_blocks: int = 0,
+        genesis: Genesis = GENESIS,
+        application: Application | None = None,
+    ) -> None:
         if not (folder / "key.json").exists():
             write_private_key(folder / "key.json", SEED)
             write_empty_state(folder / "state.json")
         self.key = FilePrivateValidator(folder / "key.json", folder / "state.json")
         self.wal = WriteAheadLog(folder / "wal")
         self.chain, self.state = MemoryDatabase(), MemoryDatabase()
-        self.executor = make_executor(self.chain, self.state, keep_blocks)
+        self.executor = make_executor(self.chain, self.state, keep_blocks, genesis, application)
         timeouts = Timeouts(commit_ns=DurationNs(0))
         self.shell = ConsensusShell(self.executor, self.key, self.wal, timeouts)
-        self.rpc = RpcMethods(
-            self.executor,
-            self.shell,
-            NodeFacts(
-                "ab" * 20,
-                "memory",
-                GENESIS.chain_id,
-                "0.38.17",
-                b"\x40",
-                "tcp://127.0.0.1:1",
-                "tcp://127.0.0.1:2",
-                self.key.public_key,
-                self.key.address,
-            ),
-            tuple,
-            lambda: False,
+        facts = NodeFacts(
+            "ab" * 20,
+            "memory",
+            genesis.chain_id,
+            "0.38.17",
+            b"\x40",
+            "tcp://127.0.0.1:1",
+            "tcp://127.0.0.1:2",
+            self.key.public_key,
+            self.key.address,
         )
+        self.api = node_api(self.executor, facts, lambda: False)
+        self.rpc = RpcMethods(self.executor, self.shell, self.api, facts, tuple, lambda: False)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

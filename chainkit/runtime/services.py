@@ -38,9 +38,11 @@ def simulate_route(simulate: Callable[[bytes], TxResult]) -> QueryRoute:
 
     def handle(_ctx: Context, data: bytes) -> bytes:
         request = decode_known(service_pb2.SimulateRequest, data, max_bytes=MAX_TX_BYTES + 16)
-        if not request.tx_bytes:
+        # Older clients send the transaction in its readable form.
+        tx = request.tx_bytes or encode(request.tx)
+        if not tx:
             raise InvalidRequest("empty txBytes is not allowed")
-        result = simulate(request.tx_bytes)
+        result = simulate(tx)
         if result.code:
             raise SimulationRefused(f"{result.log} with gas used: '{result.gas_used}'")
         responses = [

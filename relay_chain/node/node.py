@@ -9,6 +9,7 @@ import structlog
 
 from chainkit.formats.tendermint.types import Block, BlockId, Commit, Part, ValidatorSet
 from chainkit.primitives.types import BlockHeight, ChainId
+from relay_chain.node.api.assembly import node_api
 from relay_chain.node.block_store import BlockStore
 from relay_chain.node.config import NodeConfig
 from relay_chain.node.consensus_shell import ConsensusShell
@@ -160,23 +161,24 @@ class Node:
             self._synced.set()
         self._consensus_reactor = ConsensusReactor(self.consensus, self.blocks, syncing=syncing)
         self._wire(syncing=syncing, node_key=node_key)
-        self.rpc = RpcMethods(
-            self.executor,
-            self.consensus,
-            NodeFacts(
-                node_id=node_key.id,
-                moniker=config.moniker,
-                network=genesis.chain_id,
-                version=VERSION,
-                channels=self.switch.node_info.channels,
-                listen_addr=str(config.p2p.laddr),
-                rpc_addr=str(config.rpc.laddr),
-                public_key=key.public_key if key else None,
-                address=key.address if key else b"",
-            ),
-            self._peers_json,
-            lambda: not self._synced.is_set(),
+        facts = NodeFacts(
+            node_id=node_key.id,
+            moniker=config.moniker,
+            network=genesis.chain_id,
+            version=VERSION,
+            channels=self.switch.node_info.channels,
+            listen_addr=str(config.p2p.laddr),
+            rpc_addr=str(config.rpc.laddr),
+            public_key=key.public_key if key else None,
+            address=key.address if key else b"",
         )
+        self.api = node_api(self.executor, facts, self._is_catching_up)
+        self.rpc = RpcMethods(
+            self.executor, self.consensus, self.api, facts, self._peers_json, self._is_catching_up
+        )
+
+    def _is_catching_up(self) -> bool:
+        return not self._synced.is_set()
 
     def _is_alone(self, key: FilePrivateValidator | None) -> bool:
         validators = self.executor.validators().validators

@@ -15,6 +15,7 @@ from chainkit.primitives.hashing import sha256
 from chainkit.primitives.timestamps import format_rfc3339
 from chainkit.primitives.types import BlockHeight, TimestampNs
 from relay_chain.consensus.state import next_height
+from relay_chain.node.api.methods import Api
 from relay_chain.node.consensus_shell import ConsensusShell
 from relay_chain.node.event_bus import Published, TxPublished
 from relay_chain.node.event_index import IndexedTx
@@ -58,6 +59,7 @@ class RpcMethods:
 
     executor: Executor
     consensus: ConsensusShell
+    api: Api
     facts: NodeFacts
     peers: Callable[[], tuple[JsonObject, ...]]
     catching_up: Callable[[], bool]
@@ -460,9 +462,7 @@ class RpcMethods:
         height = params.number("height") or 0
         if height < 0:
             raise BadRequest("height cannot be negative")
-        result = self.executor.application.query(
-            path, data, height=BlockHeight(height), prove=params.flag("prove")
-        )
+        result = self.api.query(path, data, height=BlockHeight(height), prove=params.flag("prove"))
         return {"response": shapes.query_json(result)}
 
 
