@@ -9,9 +9,11 @@ from chainkit.runtime.messages import MessageRoute, QueryRoute
 from chainkit.runtime.module import BaseModule, ValidatorUpdate
 from ibc.forward.application import ForwardingApplication
 from ibc.forward.in_flight import STORE_NAME
+from ibc.forward.payloads import UnforwardedPayloads
 from ibc.ics20_transfer.application import PORT_ID
 from ibc.ics20_transfer.module import TransferModule
 from ibc.ics26_routing.port import ApplicationEnvironment, IbcApplication
+from ibc.v2.port import PayloadApplication
 
 
 class ForwardingTransferModule(BaseModule):
@@ -23,10 +25,15 @@ class ForwardingTransferModule(BaseModule):
         self.store_names = (*self._transfer.store_names, STORE_NAME)
         self.transfers = self._transfer.transfers
         self.application = ForwardingApplication(self._transfer.application)
+        self.payloads = UnforwardedPayloads(self._transfer.payloads)
 
     def ibc_applications(self) -> Mapping[PortId, IbcApplication]:
         """Return what answers for the port ``transfer``."""
         return {PORT_ID: self.application}
+
+    def payload_applications(self) -> Mapping[PortId, PayloadApplication]:
+        """Return what answers for payloads of the port ``transfer`` in IBC v2."""
+        return {PORT_ID: self.payloads}
 
     def message_routes(self) -> tuple[MessageRoute[Any], ...]:
         """Return the messages of ICS-20."""

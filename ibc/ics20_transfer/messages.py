@@ -9,7 +9,10 @@ from chainkit.primitives.types import Address, ChannelId, PortId, TimestampNs
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Send tokens over a channel (``MsgTransfer``)."""
+    """Send tokens over a channel, or over a client by IBC v2 (``MsgTransfer``).
+
+    ``encoding`` is of v2's payload; empty means JSON.
+    """
 
     source_port: PortId
     source_channel: ChannelId
@@ -19,6 +22,7 @@ class Transfer:
     timeout_height: Height
     timeout_timestamp: TimestampNs
     memo: str
+    encoding: str = ""
 
     @property
     def signer(self) -> Address:

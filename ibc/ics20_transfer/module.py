@@ -13,11 +13,13 @@ from chainkit.wire.proto.ibc.applications.transfer.v1 import tx_pb2
 from ibc.ics20_transfer.application import PORT_ID, TransferApplication
 from ibc.ics20_transfer.codec import decode_transfer, decode_update_params
 from ibc.ics20_transfer.messages import Transfer, UpdateTransferParams
+from ibc.ics20_transfer.payloads import TransferPayloads
 from ibc.ics20_transfer.queries import transfer_query_routes
 from ibc.ics20_transfer.state import STORE_NAME, TransferParams, set_transfer_params
 from ibc.ics20_transfer.transfers import MODULE, Transfers
 from ibc.ics26_routing.port import ApplicationEnvironment, IbcApplication
 from ibc.ics26_routing.routes import require_authority
+from ibc.v2.port import PayloadApplication
 
 _SERVICE = "/ibc.applications.transfer.v1.Msg"
 
@@ -37,10 +39,15 @@ class TransferModule(BaseModule):
             environment.labels,
         )
         self.application = TransferApplication(self.transfers)
+        self.payloads = TransferPayloads(self.transfers)
 
     def ibc_applications(self) -> Mapping[PortId, IbcApplication]:
         """Return what answers for the port ``transfer``."""
         return {PORT_ID: self.application}
+
+    def payload_applications(self) -> Mapping[PortId, PayloadApplication]:
+        """Return what answers for payloads of the port ``transfer`` in IBC v2."""
+        return {PORT_ID: self.payloads}
 
     def message_routes(self) -> tuple[MessageRoute[Any], ...]:
         """Return ``MsgTransfer`` and ``MsgUpdateParams``."""
@@ -78,7 +85,11 @@ class TransferModule(BaseModule):
         return ()
 
     def _transfer(self, ctx: Context, message: Transfer) -> bytes:
-        sequence = self.transfers.send(ctx, message)
+        environment = self._environment
+        if environment.packets.channel(ctx, message.source_port, message.source_channel) is None:
+            sequence = self.payloads.transfer(ctx, message, environment.payloads)
+        else:
+            sequence = self.transfers.send(ctx, message)
         return encode(tx_pb2.MsgTransferResponse(sequence=sequence))
 
     def _update_params(self, ctx: Context, message: UpdateTransferParams) -> bytes:

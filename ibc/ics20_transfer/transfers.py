@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from chainkit.primitives.amounts import MAX_AMOUNT, Coin
 from chainkit.primitives.limits import MAX_DENOM_HOPS
-from chainkit.primitives.types import Address, Sequence
+from chainkit.primitives.types import Address, ChannelId, PortId, Sequence
 from chainkit.runtime.context import Context
 from chainkit.runtime.events import Event
 from ibc.addresses import format_address, parse_address
@@ -60,31 +60,15 @@ class Transfers:
             InvalidAmount: The whole balance was asked for and is nothing.
             DenomNotFound: A voucher that this chain never received.
         """
-        if not transfer_params(ctx).send_enabled:
-            raise SendDisabled
         channel = self.packets.channel(ctx, message.source_port, message.source_channel)
         if channel is None:
             raise ChannelNotFound(f"{message.source_port}/{message.source_channel}")
         if channel.version != VERSION:
             raise InvalidTransferVersion(f"{channel.version[:64]!r}")
-        if self.ledger.is_blocked(message.sender):
-            raise Unauthorized("the account is not allowed to send funds")
-        coin = self._whole_balance_if_asked(ctx, message.sender, message.token)
-        denom = denom_of_local(ctx, coin.denom)
-        data = TransferData(
-            denom.path(),
-            str(coin.amount),
-            format_address(message.sender, self.account_prefix),
-            message.receiver,
-            message.memo,
+        coin, data = self.prepare(ctx, message)
+        goes_home = self.take(
+            ctx, message.sender, coin, message.source_port, message.source_channel
         )
-        validate_transfer_data(data)
-        goes_home = denom.has_prefix(message.source_port, message.source_channel)
-        if goes_home:
-            self._burn(ctx, message.sender, coin)
-        else:
-            escrow = escrow_address(message.source_port, message.source_channel)
-            self._escrow(ctx, message.sender, escrow, coin)
         sequence = self.packets.send_packet(
             ctx,
             message.source_port,
@@ -102,8 +86,52 @@ class Transfers:
             sequence,
             goes_home=goes_home,
         )
-        _emit(ctx, "ibc_transfer", data)
+        emit_transfer(ctx, data)
         return sequence
+
+    def prepare(self, ctx: Context, message: Transfer) -> tuple[Coin, TransferData]:
+        """Return the coin that a message sends and what its packet says.
+
+        Raises:
+            SendDisabled: The chain sends no tokens now.
+            Unauthorized: The sender is a module's account.
+            InvalidAmount: The whole balance was asked for and is nothing.
+            DenomNotFound: A voucher that this chain never received.
+        """
+        self._check_sender(ctx, message.sender)
+        coin = self._whole_balance_if_asked(ctx, message.sender, message.token)
+        data = TransferData(
+            denom_of_local(ctx, coin.denom).path(),
+            str(coin.amount),
+            format_address(message.sender, self.account_prefix),
+            message.receiver,
+            message.memo,
+        )
+        validate_transfer_data(data)
+        return coin, data
+
+    def take(
+        self,
+        ctx: Context,
+        sender: Address,
+        coin: Coin,
+        source_port: PortId,
+        source_channel: ChannelId,
+    ) -> bool:
+        """Take tokens from their sender; return whether they go home, and so were burned."""
+        self._check_sender(ctx, sender)
+        goes_home = denom_of_local(ctx, coin.denom).has_prefix(source_port, source_channel)
+        if goes_home:
+            self._burn(ctx, sender, coin)
+        else:
+            self._escrow(ctx, sender, escrow_address(source_port, source_channel), coin)
+        return goes_home
+
+    def _check_sender(self, ctx: Context, sender: Address) -> None:
+        if not transfer_params(ctx).send_enabled:
+            raise SendDisabled
+        if self.ledger.is_blocked(sender):
+            raise Unauthorized("the account is not allowed to send funds")
 
     def receive(self, ctx: Context, packet: Packet, data: TransferData) -> Coin:
         """Give the receiver what the packet brings; return it as this chain's coin.
@@ -201,7 +229,8 @@ def denom_here(packet: Packet, data: TransferData) -> tuple[TracedDenom, bool]:
     return denom.arrived_by(packet.destination_port, packet.destination_channel), False
 
 
-def _emit(ctx: Context, kind: str, data: TransferData) -> None:
+def emit_transfer(ctx: Context, data: TransferData) -> None:
+    """Emit that tokens left for another chain."""
     attributes = (
         ("sender", data.sender),
         ("receiver", data.receiver),
@@ -209,7 +238,7 @@ def _emit(ctx: Context, kind: str, data: TransferData) -> None:
         ("amount", data.amount),
         ("memo", data.memo),
     )
-    emit(ctx, MODULE, Event(kind, attributes))
+    emit(ctx, MODULE, Event("ibc_transfer", attributes))
 
 
 def _emit_denom(ctx: Context, denom: TracedDenom) -> None:

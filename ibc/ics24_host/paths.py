@@ -14,6 +14,8 @@ CLIENT_STATE = b"clientState"
 CONSENSUS_STATES = b"consensusStates/"
 CLIENT_CONNECTIONS = b"connections"
 CLIENT_CREATOR = b"creator"
+CLIENT_COUNTERPARTY = b"counterparty"
+CLIENT_CONFIG = b"config"
 NEXT_CLIENT_SEQUENCE = b"nextClientSequence"
 NEXT_CONNECTION_SEQUENCE = b"nextConnectionSequence"
 NEXT_CHANNEL_SEQUENCE = b"nextChannelSequence"
@@ -100,9 +102,19 @@ def packet_acknowledgement(port_id: PortId, channel_id: ChannelId, sequence: Seq
     return packet_acknowledgements(port_id, channel_id) + str(sequence).encode()
 
 
+def next_sequence_send_v2(client_id: ClientId) -> bytes:
+    """Return where the sequence of a client's next packet lies (ibc-go ``24-host/v2``)."""
+    return b"nextSequenceSend//" + client_id.encode()
+
+
+def packet_commitments_v2(client_id: ClientId) -> bytes:
+    """Return the prefix of a client's packet commitments in IBC v2."""
+    return client_id.encode() + b"\x01"
+
+
 def packet_commitment_v2(client_id: ClientId, sequence: Sequence) -> bytes:
-    """Return IBC v2's key of a packet commitment (ibc-go ``24-host/v2``)."""
-    return client_id.encode() + b"\x01" + sequence.to_bytes(8, "big")
+    """Return IBC v2's key of a packet commitment."""
+    return packet_commitments_v2(client_id) + sequence.to_bytes(8, "big")
 
 
 def packet_receipt_v2(client_id: ClientId, sequence: Sequence) -> bytes:
@@ -110,6 +122,16 @@ def packet_receipt_v2(client_id: ClientId, sequence: Sequence) -> bytes:
     return client_id.encode() + b"\x02" + sequence.to_bytes(8, "big")
 
 
+def packet_acknowledgements_v2(client_id: ClientId) -> bytes:
+    """Return the prefix of a client's acknowledgements in IBC v2."""
+    return client_id.encode() + b"\x03"
+
+
 def packet_acknowledgement_v2(client_id: ClientId, sequence: Sequence) -> bytes:
     """Return IBC v2's key of an acknowledgement."""
-    return client_id.encode() + b"\x03" + sequence.to_bytes(8, "big")
+    return packet_acknowledgements_v2(client_id) + sequence.to_bytes(8, "big")
+
+
+def async_packet_v2(client_id: ClientId, sequence: Sequence) -> bytes:
+    """Return where a packet of IBC v2 lies that has no answer yet."""
+    return client_id.encode() + b"async_packet" + sequence.to_bytes(8, "big")

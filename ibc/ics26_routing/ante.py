@@ -11,9 +11,13 @@ from ibc.ics04_channel.messages import (
     TimeoutPacket,
 )
 from ibc.ics26_routing.router import Router
+from ibc.v2.messages import AcknowledgePacketV2, RecvPacketV2, TimeoutPacketV2
+from ibc.v2.router import RouterV2
 
 
-def refuse_redundant_relay(ctx: Context, router: Router, messages: tuple[object, ...]) -> None:
+def refuse_redundant_relay(
+    ctx: Context, router: Router, router_v2: RouterV2, messages: tuple[object, ...]
+) -> None:
     """Run the packet messages of a transaction for the mempool (ibc-go RedundantRelayDecorator).
 
     What they write stays in the mempool's state, so that a second transaction with the
@@ -28,19 +32,34 @@ def refuse_redundant_relay(ctx: Context, router: Router, messages: tuple[object,
         return
     outcomes = []
     for message in messages:
-        match message:
-            case UpdateClient():
-                _update(ctx, router, message)
-            case RecvPacket():
-                outcomes.append(_receive(ctx, router, message))
-            case AcknowledgePacket():
-                outcomes.append(router.acknowledge_packet(ctx, message))
-            case TimeoutPacket() | TimeoutOnClose():
-                outcomes.append(router.time_out_packet(ctx, message))
-            case _:
-                return
+        if isinstance(message, UpdateClient):
+            _update(ctx, router, message)
+            continue
+        outcome = _relay(ctx, router, router_v2, message)
+        if outcome is None:
+            return
+        outcomes.append(outcome)
     if outcomes and all(outcome is Outcome.NOOP for outcome in outcomes):
         raise RedundantTransaction
+
+
+def _relay(ctx: Context, router: Router, router_v2: RouterV2, message: object) -> Outcome | None:
+    """Run a packet message; return None for any other."""
+    match message:
+        case RecvPacket():
+            return _receive(ctx, router, message)
+        case AcknowledgePacket():
+            return router.acknowledge_packet(ctx, message)
+        case TimeoutPacket() | TimeoutOnClose():
+            return router.time_out_packet(ctx, message)
+        case RecvPacketV2():
+            return router_v2.recv_packet(ctx, message)
+        case AcknowledgePacketV2():
+            return router_v2.acknowledge_packet(ctx, message)
+        case TimeoutPacketV2():
+            return router_v2.time_out_packet(ctx, message)
+        case _:
+            return None
 
 
 def _update(ctx: Context, router: Router, message: UpdateClient) -> None:

@@ -21,7 +21,9 @@ from ibc.ics04_channel.channels import Channels
 from ibc.ics04_channel.packet_queries import PacketQueries
 from ibc.ics04_channel.packets import Packets
 from ibc.ics04_channel.queries import ChannelQueries
+from ibc.ics04_channel.types import Packet
 from ibc.ics20_transfer.port import NO_LABELS, AssetLabels, TokenLedger
+from ibc.ics24_host.identifiers import is_channel_format
 from ibc.ics24_host.paths import STORE_NAME
 from ibc.ics26_routing.ante import refuse_redundant_relay
 from ibc.ics26_routing.port import (
@@ -33,6 +35,11 @@ from ibc.ics26_routing.port import (
 from ibc.ics26_routing.router import Router
 from ibc.ics26_routing.routes import channel_routes, client_routes, connection_routes
 from ibc.ics26_routing.sender import CheckedSender
+from ibc.v2.packets import PacketsV2
+from ibc.v2.port import PayloadApplication, PayloadModule
+from ibc.v2.queries import v2_query_routes
+from ibc.v2.router import CheckedPayloadSender, RouterV2
+from ibc.v2.routes import v2_routes
 
 
 class IbcModule(BaseModule):
@@ -41,8 +48,11 @@ class IbcModule(BaseModule):
     name = "ibc"
     store_names = (STORE_NAME,)
 
-    def __init__(self, router: Router, account_prefix: str, authority: Address) -> None:
+    def __init__(
+        self, router: Router, router_v2: RouterV2, account_prefix: str, authority: Address
+    ) -> None:
         self.router = router
+        self.router_v2 = router_v2
         self._prefix = account_prefix
         self._authority = authority
 
@@ -52,12 +62,13 @@ class IbcModule(BaseModule):
         return self.router.packets.channels
 
     def message_routes(self) -> tuple[MessageRoute[Any], ...]:
-        """Return every message of IBC v1's core."""
+        """Return every message of IBC's core, v1 and v2."""
         connections = self.channels.connections
         return (
             *client_routes(connections.clients, self._prefix, self._authority),
             *connection_routes(connections, self._prefix, self._authority),
             *channel_routes(self.router, self._prefix),
+            *v2_routes(self.router_v2, self._prefix, self._authority),
         )
 
     def query_routes(self) -> tuple[QueryRoute, ...]:
@@ -69,6 +80,7 @@ class IbcModule(BaseModule):
             *ConnectionQueries(connections).routes(),
             *channel_queries.routes(),
             *PacketQueries(channel_queries).routes(),
+            *v2_query_routes(),
         )
 
     def init_genesis(
@@ -87,7 +99,14 @@ class IbcModule(BaseModule):
 
     def ante(self, ctx: Context, messages: tuple[object, ...]) -> None:
         """Keep transactions that only repeat others' relaying out of the mempool."""
-        refuse_redundant_relay(ctx, self.router, messages)
+        refuse_redundant_relay(ctx, self.router, self.router_v2, messages)
+
+    def deliver_held(self, ctx: Context, packet: Packet, relayer: Address) -> None:
+        """Deliver a packet of either version that a rule has kept back."""
+        if is_channel_format(packet.destination_channel):
+            self.router.deliver_held(ctx, packet, relayer)
+        else:
+            self.router_v2.deliver_held(ctx, packet, relayer)
 
 
 def ibc_modules(
@@ -109,14 +128,27 @@ def ibc_modules(
         middleware: The rules before any application sees a received packet, in order.
         labels: Who hears of every move of tokens over channels.
     """
-    packets = Packets(Channels(Connections(Clients(tuple(light_clients)))))
-    sender = CheckedSender(packets, middleware)
-    environment = ApplicationEnvironment(sender, ledger, account_prefix, labels)
+    clients = Clients(tuple(light_clients))
+    packets = Packets(Channels(Connections(clients)))
+    packets_v2 = PacketsV2(clients)
+    environment = ApplicationEnvironment(
+        CheckedSender(packets, middleware),
+        ledger,
+        account_prefix,
+        CheckedPayloadSender(packets_v2, middleware),
+        labels,
+    )
     modules = tuple(factory(environment) for factory in applications)
     owners: dict[PortId, IbcApplication] = {}
     for module in modules:
         for port_id, application in module.ibc_applications().items():
             assert port_id not in owners, f"port {port_id} has two applications"
             owners[port_id] = application
+    payload_owners: dict[PortId, PayloadApplication] = {}
+    for module in modules:
+        if isinstance(module, PayloadModule):
+            payload_owners.update(module.payload_applications())
     router = Router(packets, owners, middleware)
-    return (IbcModule(router, account_prefix, ledger.module_address("gov")), *modules)
+    router_v2 = RouterV2(packets_v2, payload_owners, account_prefix, middleware)
+    authority = ledger.module_address("gov")
+    return (IbcModule(router, router_v2, account_prefix, authority), *modules)

@@ -20,6 +20,7 @@ from ibc.ics04_channel.acknowledgement import Acknowledgement
 from ibc.ics04_channel.types import ChannelCounterparty, ChannelEnd, Order, Packet
 from ibc.ics20_transfer.port import NO_LABELS, AssetLabels, TokenLedger
 from ibc.ics26_routing.remotes import RemotePort
+from ibc.v2.port import PayloadSender
 
 
 class IbcApplication(Protocol):
@@ -193,6 +194,8 @@ class ApplicationEnvironment:
     ledger: TokenLedger
     account_prefix: str
     """The bech32 human-readable part of this chain's addresses."""
+    payloads: PayloadSender
+    """Sends packets of IBC v2."""
     labels: AssetLabels = NO_LABELS
     """Who hears of every move of tokens over channels."""
 

@@ -208,9 +208,10 @@ class Router:
                 refused_by = f"{packet.destination_port}/{acknowledgement.code}"
             dropped = savepoint.discard()
         for event in dropped:
-            ctx.emit(_as_callback_error(event))
+            ctx.emit(as_callback_error(event))
         return acknowledgement, refused_by
 
 
-def _as_callback_error(event: Event) -> Event:
+def as_callback_error(event: Event) -> Event:
+    """Return an event of a refused receive under the name that says so."""
     return event.renamed(CALLBACK_ERROR_PREFIX)

@@ -35,6 +35,7 @@ from ibc.ics04_channel.messages import (
 )
 from ibc.ics24_host import paths
 from ibc.ics26_routing.router import Router
+from ibc.v2.counterparties import require_relayer
 
 
 class _Signed(Protocol):
@@ -83,6 +84,7 @@ def client_routes(
         return encode(client_tx.MsgCreateClientResponse(client_id=client_id))
 
     def update(ctx: Context, message: UpdateClient) -> None:
+        require_relayer(ctx, message.client_id, message.signer, prefix)
         clients.update(ctx, message.client_id, message.client_message)
 
     def upgrade(ctx: Context, message: UpgradeClient) -> None:

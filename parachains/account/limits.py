@@ -9,10 +9,6 @@ GAS_LIMIT_BOUND_DIVISOR = 1_024
 MAX_NONCE = 2**64 - 2
 """The last nonce that a transaction can have (EIP-2681)."""
 
-MAX_ABI_DEPTH = 4
-"""Arrays and tuples within one another in a native contract's interface."""
-
-MAX_ABI_ITEMS = 1_024
 MAX_MESSAGES_PER_CALL = 256
 """IBC messages in one call; the relayer's batches are far below."""
 

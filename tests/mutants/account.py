@@ -77,7 +77,7 @@ MUTANTS = (
     ),
     Mutant(
         "account: arguments have one encoding",
-        "parachains/account/contracts/abi.py",
+        "chainkit/formats/ethereum/abi.py",
         "    if _encode_tuple(parsed, values) != data:",
         "    if not values:",
         f"{_CONTRACTS}::test_arguments_have_one_encoding",

@@ -36,3 +36,9 @@ MAX_BLOCK_ITEMS = 1_048_576
 MAX_BLOCK_TRANSACTIONS = 65_536
 MAX_WITHDRAWALS = 16
 """The consensus specification's ``MAX_WITHDRAWALS_PER_PAYLOAD``."""
+
+MAX_ABI_DEPTH = 4
+"""Arrays and tuples within one another in the arguments of a call."""
+
+MAX_ABI_ITEMS = 1_024
+"""Items of the arrays of one call."""
