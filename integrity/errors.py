@@ -151,3 +151,11 @@ class AppealClosed(IntegrityRefusal):
     code = 20
     rule = "IL-quarantine"
     reason = "no such appeal"
+
+
+class SeveralPayloads(IntegrityRefusal):
+    """A packet of IBC v2 brings or takes two payloads of one port: each record is for one."""
+
+    code = 21
+    rule = "IL-one-payload"
+    reason = "a packet has one payload of a port"

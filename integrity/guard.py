@@ -27,7 +27,13 @@ from integrity.axes import HIGHEST, LOWEST, Level
 from integrity.contents import DATA_FOR_THE_HUB, NO_HASHES, ContentReader, StoredHashes
 from integrity.endorsement_store import open_endorsements
 from integrity.endorsements import Endorsement
-from integrity.errors import ChainIsolated, QuotaExceeded, ReturnMemo, ReturnReceiver
+from integrity.errors import (
+    ChainIsolated,
+    QuotaExceeded,
+    ReturnMemo,
+    ReturnReceiver,
+    SeveralPayloads,
+)
 from integrity.levels import LevelState, level_before_fall
 from integrity.lifting import account_of, find_lift, need_of, use, words_of
 from integrity.records import (
@@ -93,6 +99,9 @@ class IntegrityGuard:
             IntegrityRefusal: By the rule that it names.
         """
         store = open_store(ctx)
+        end = (packet.destination_port, packet.destination_channel, packet.sequence)
+        if store.packet(*end) is not None:
+            raise SeveralPayloads
         ends = self.behind(store, source)
         reader = self.readers.get(packet.destination_port)
         contents = DATA_FOR_THE_HUB if reader is None else reader.read(packet)
@@ -115,8 +124,7 @@ class IntegrityGuard:
         if lift is not None:
             need = need_of(store, ends.chain, account_of(contents.sender))
             words = words_of(lift, need)
-            end = f"{packet.destination_port}/{packet.destination_channel}/{packet.sequence}"
-            use(ctx, open_endorsements(ctx), lift, end)
+            use(ctx, open_endorsements(ctx), lift, "/".join(map(str, end)))
         self._note(ctx, store, packet, contents, ends, destination, flow, delivery, words)
         return Admission.DELIVER
 

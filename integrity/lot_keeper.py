@@ -10,7 +10,7 @@ from ibc.ics20_transfer.port import TokenLedger
 from ibc.ics20_transfer.state import escrow_address
 from ibc.ics20_transfer.transfers import MODULE
 from integrity.axes import LOWEST
-from integrity.errors import HubTooLow, LotFrozen, LotTooLow, ReturnReceiver
+from integrity.errors import HubTooLow, LotFrozen, LotTooLow, ReturnReceiver, SeveralPayloads
 from integrity.guard import IntegrityGuard, hub_level
 from integrity.lots import MIXED, Drawn, Lot, add, draw, put_back, total
 from integrity.records import SentCoins
@@ -50,11 +50,14 @@ class LotKeeper:
         A channel that is not strict takes every lot, and the port there is demoted.
 
         Raises:
+            SeveralPayloads: The packet has taken something before.
             HubTooLow: The chain is above the hub; only what goes home is sent there.
             LotTooLow: The owner has not enough with a high enough label.
             LotFrozen: It would be enough without what is in quarantine.
         """
         store = open_store(ctx)
+        if store.has_sent(port_id, channel_id, sequence):
+            raise SeveralPayloads
         there = self.guard.over(ctx, store, port_id, channel_id)
         wanted = LOWEST if goes_home else there.chain.level.level
         if wanted > hub_level(store):

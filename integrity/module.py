@@ -16,7 +16,7 @@ from ibc.addresses import format_address, parse_address
 from ibc.errors import Unauthorized
 from ibc.ics04_channel.acknowledgement import ErrorAcknowledgement
 from ibc.ics20_transfer.port import TokenLedger
-from ibc.ics26_routing.router import Router
+from ibc.ics26_routing.module import IbcModule
 from integrity import endorsement_messages as endorsing
 from integrity import messages
 from integrity.axes import HIGHEST, LOWEST, Axis, Level, Reading, Source
@@ -39,11 +39,11 @@ class IntegrityModule(BaseModule):
     store_names = (STORE_NAME,)
 
     def __init__(
-        self, monitor: Monitor, router: Router, account_prefix: str, ledger: TokenLedger
+        self, monitor: Monitor, core: IbcModule, account_prefix: str, ledger: TokenLedger
     ) -> None:
         """``ledger`` holds the bonds; its ``gov`` account is the authority."""
         self._monitor = monitor
-        self._router = router
+        self._core = core
         self._prefix = account_prefix
         self._authority = ledger.module_address("gov")
         self.corroboration = Corroboration(ledger)
@@ -69,7 +69,7 @@ class IntegrityModule(BaseModule):
 
     def query_routes(self) -> tuple[QueryRoute, ...]:
         """Return the questions of ``isthmus.integrity.v1.Query``."""
-        return IntegrityQueries(self._monitor, self._router.packets.channels, self._prefix).routes()
+        return IntegrityQueries(self._monitor, self._core.channels, self._prefix).routes()
 
     def init_genesis(
         self, ctx: Context, state: Mapping[str, object]
@@ -107,7 +107,7 @@ class IntegrityModule(BaseModule):
                     packet.destination_port, packet.destination_channel, packet.sequence
                 )
                 answer = ErrorAcknowledgement(LowToHigh.code)
-                self._router.packets.write_acknowledgement(ctx, packet, answer)
+                self._core.refuse_held(ctx, packet, answer)
 
     def bind(self, ctx: Context, message: messages.BindChain) -> None:
         """Let a client stand for a chain, once; its level starts at what it comes to then.
@@ -206,7 +206,7 @@ class IntegrityModule(BaseModule):
         held = store.take_held(*end)
         if held is None:
             raise InvalidTransition(f"no packet {message.channel_id}/{message.sequence} waits")
-        self._router.deliver_held(ctx, held.packet, held.relayer)
+        self._core.deliver_held(ctx, held.packet, held.relayer)
         if any(each.packet == held.packet for each in store.held()):
             raise InvalidTransition(f"{held.source} has not risen and nobody has endorsed it")
 

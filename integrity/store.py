@@ -155,6 +155,10 @@ class IntegrityStore:
         if not self.is_escrow(address):
             self.kv.set(_ESCROW + address, b"\x01")
 
+    def has_sent(self, port_id: PortId, channel_id: ChannelId, seq: Sequence) -> bool:
+        """Return whether a packet of the hub that is under way took something."""
+        return self.kv.get(_SENT + _packet_key(port_id, channel_id, seq)) is not None
+
     def set_sent(
         self, port_id: PortId, channel_id: ChannelId, seq: Sequence, sent: SentCoins
     ) -> None:

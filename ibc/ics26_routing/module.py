@@ -17,6 +17,7 @@ from ibc.ics03_connection.connections import (
     set_time_per_block_ns,
 )
 from ibc.ics03_connection.queries import ConnectionQueries
+from ibc.ics04_channel.acknowledgement import ErrorAcknowledgement
 from ibc.ics04_channel.channels import Channels
 from ibc.ics04_channel.packet_queries import PacketQueries
 from ibc.ics04_channel.packets import Packets
@@ -107,6 +108,13 @@ class IbcModule(BaseModule):
             self.router.deliver_held(ctx, packet, relayer)
         else:
             self.router_v2.deliver_held(ctx, packet, relayer)
+
+    def refuse_held(self, ctx: Context, packet: Packet, refusal: ErrorAcknowledgement) -> None:
+        """Answer a packet of either version that a rule has kept back: it is refused."""
+        if is_channel_format(packet.destination_channel):
+            self.router.packets.write_acknowledgement(ctx, packet, refusal)
+        else:
+            self.router_v2.refuse_held(ctx, packet, f"held/{refusal.code}")
 
 
 def ibc_modules(

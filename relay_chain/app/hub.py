@@ -24,6 +24,7 @@ from integrity.lot_keeper import LotKeeper
 from integrity.module import IntegrityModule
 from integrity.monitor import Monitor
 from relay_chain.app.governance import GovernanceModule
+from relay_chain.app.hub_facts import HubFacts
 from relay_chain.app.slashing import SlashingModule
 from relay_chain.app.staking import BONDED_POOL, NOT_BONDED_POOL, StakingModule
 
@@ -65,16 +66,17 @@ def hub_application(
         labels=keeper,
     )
     assert isinstance(core, IbcModule)
-    integrity = IntegrityModule(Monitor(clients), core.router, address_prefix, bank)
-    joined = (core, *apps, integrity)
-    rules = AnteRules(auth, bank, address_prefix, parse_gas_prices(minimum_gas_prices))
-    info = ServiceInfo("isthmus-hub", version, minimum_gas_prices)
-    others = (auth, bank, slashing, *joined)
     governance = GovernanceModule(
         bank,
         staking,
         address_prefix,
         lambda: MessageRouter(route for module in others for route in module.message_routes()),
     )
+    facts = HubFacts(staking, slashing, governance, address_prefix)
+    integrity = IntegrityModule(Monitor(clients, facts), core, address_prefix, bank)
+    joined = (core, *apps, integrity)
+    rules = AnteRules(auth, bank, address_prefix, parse_gas_prices(minimum_gas_prices))
+    info = ServiceInfo("isthmus-hub", version, minimum_gas_prices)
+    others = (auth, bank, slashing, *joined)
     modules = (auth, bank, staking, slashing, governance, *joined)
     return Application(modules, database, rules, info, settings)

@@ -2,6 +2,7 @@
 
 from tests.mutants.support import Mutant
 
+_INTEGRITY = "tests/unit/test_integrity_v2.py"
 _TESTS = "tests/unit/test_ibc_v2.py"
 _PACKETS = "ibc/v2/packets.py"
 _ROUTER = "ibc/v2/router.py"
@@ -134,5 +135,26 @@ MUTANTS = [
         "        self.read(entry)\n        return self.inner",
         "        return self.inner",
         f"{_TESTS}::test_a_memo_that_asks_to_forward_is_refused",
+    ),
+    Mutant(
+        "v2: a packet takes from the hub once",
+        "integrity/lot_keeper.py",
+        "        if store.has_sent(port_id, channel_id, sequence):",
+        "        if not channel_id:",
+        f"{_INTEGRITY}::test_two_payloads_of_one_port_are_refused",
+    ),
+    Mutant(
+        "v2: a packet brings the hub one payload of a port",
+        "integrity/guard.py",
+        "        if store.packet(*end) is not None:",
+        "        if not end:",
+        f"{_INTEGRITY}::test_two_payloads_of_one_port_are_refused",
+    ),
+    Mutant(
+        "v2: the guard finds the chain of a client",
+        "ibc/ics26_routing/remotes.py",
+        "        return RemotePort(client_id, port_id)\n",
+        "        return None\n",
+        f"{_INTEGRITY}::test_a_low_lot_does_not_rise_by_v2",
     ),
 ]

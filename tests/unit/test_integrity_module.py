@@ -38,7 +38,7 @@ class World:
         self.hub = Hub(**zones)
         gov = self.hub.chain.ledger.module_address("gov")
         self.module = IntegrityModule(
-            Monitor(self.hub.clients), self.hub.chain.core.router, PREFIX, self.hub.chain.ledger
+            Monitor(self.hub.clients), self.hub.chain.core, PREFIX, self.hub.chain.ledger
         )
         self.routes = {route.type_url: route for route in self.module.message_routes()}
         self.gov = format_address(gov, PREFIX)
