@@ -107,10 +107,17 @@ class FakeChain:
         return self.outcomes.pop(0) if self.outcomes else None
 
 
+def _sketch(answer):
+    return f"<svg>{answer['asked']['address']}</svg>\n"
+
+
 class FakeUser:
     """A chain as people see it."""
 
-    queries = (QueryForm("echo", "Says what was asked.", "echo alice", ("address", "more?")),)
+    queries = (
+        QueryForm("echo", "Says what was asked.", "echo alice", ("address", "more?")),
+        QueryForm("sketch", "Can be drawn.", "sketch alice --svg", ("address",), _sketch),
+    )
 
     def __init__(self, chain: FakeChain) -> None:
         self.client = chain
@@ -120,7 +127,7 @@ class FakeUser:
         return AnyValue("/fake.Msg", b"message")
 
     async def ask(self, name, arguments):
-        if name != "echo":
+        if name not in {"echo", "sketch"}:
             raise NotOffered(chain_id=self.client.chain_id, what=f"query {name!r}")
         return {"asked": dict(arguments)}
 

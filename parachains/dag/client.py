@@ -71,8 +71,6 @@ class DagConfig:
     """The account's ed25519 seed."""
     native: Denom
     address_prefix: str
-    finality_depth: int
-    """Blue scores below the tip at which clients of the chain take a block as final."""
     gas_price_millionths: int = 0
 
 
@@ -109,7 +107,7 @@ class DagClient(IbcQueries):
 
     async def status(self) -> ChainStatus:
         """Return the newest block of the selected chain that is final."""
-        found = await self.rpc.status(self._config.finality_depth)
+        found = await self.rpc.status()
         if found.chain_id != self.chain_id:
             raise OperationFailed(f"node is on {found.chain_id!r}, not {self.chain_id!r}")
         if found.final is None or found.final.blue_score < 1:
@@ -132,7 +130,7 @@ class DagClient(IbcQueries):
 
     async def new_client(self, trusting_period_ns: DurationNs | None) -> NewClient:  # noqa: ARG002 - work does not expire
         """Return a client that starts at the newest final block."""
-        return NewClient(*await self.rpc.new_client(self._config.finality_depth))
+        return NewClient(*await self.rpc.new_client())
 
     def read_client(self, state: AnyValue) -> ClientInfo | None:
         """Return what a client state says; None for another kind or chain."""
@@ -162,7 +160,7 @@ class DagClient(IbcQueries):
 
     async def updates(self, trusted: Height, target: BlockHeight) -> tuple[AnyValue, ...]:
         """Return the headers after the final ``trusted`` that make ``target`` final."""
-        return await self.rpc.updates(trusted.revision_height, target, self._config.finality_depth)
+        return await self.rpc.updates(trusted.revision_height, target)
 
     async def fork_evidence(self, state: AnyValue, agreed: Height) -> tuple[AnyValue, ...]:
         """Return the headers above ``agreed``, where they have more work than the client's tip.

@@ -101,7 +101,7 @@ class _Transaction(msgspec.Struct):
 
 
 class _Simulated(msgspec.Struct):
-    gasUsed: int  # noqa: N815 - the RPC's name
+    gas_used: int
     code: int = 0
     codespace: str = ""
     log: str = ""
@@ -191,9 +191,9 @@ class Rpc:
         except msgspec.ValidationError as error:
             raise MalformedMessage(f"answer to {method}: {error}") from error
 
-    async def status(self, finality_depth: int) -> NodeStatus:
-        """Return the chain's name, the tip, and the newest block that is final at a depth."""
-        found = await self._ask(_Status, "ibcStatus", finality_depth=finality_depth)
+    async def status(self) -> NodeStatus:
+        """Return the chain's name, the tip, and the newest block at the node's finality depth."""
+        found = await self._ask(_Status, "ibcStatus")
         at = found.final
         final = None if at is None else FinalBlock(at.blue_score, at.chain_time_ms)
         return NodeStatus(found.chain_id, found.blue_score, final)
@@ -208,22 +208,14 @@ class Rpc:
             return None
         return ConsensusState(found.chain_time_ms, _hash(found.state_root), _hash(found.hash))
 
-    async def new_client(self, finality_depth: int) -> tuple[AnyValue, AnyValue]:
-        """Return state and anchor of a client that starts now."""
+    async def new_client(self, finality_depth: int = 0) -> tuple[AnyValue, AnyValue]:
+        """Return state and anchor of a client that starts now; at depth 0, with the node's own."""
         found = await self._ask(_NewClient, "ibcClient", finality_depth=finality_depth)
         return _any(found.client_state), _any(found.consensus_state)
 
-    async def updates(
-        self, trusted: int, target: int | None = None, finality_depth: int = 0
-    ) -> tuple[AnyValue, ...]:
+    async def updates(self, trusted: int, target: int | None = None) -> tuple[AnyValue, ...]:
         """Return the headers above a chain block: up to the tip, or so that a target is final."""
-        found = await self._ask(
-            list[_Any],
-            "ibcUpdates",
-            trusted=trusted,
-            target=target,
-            finality_depth=finality_depth,
-        )
+        found = await self._ask(list[_Any], "ibcUpdates", trusted=trusted, target=target)
         return tuple(map(_any, found))
 
     async def query(self, path: str, request: Message, answer: type[M]) -> M:
@@ -273,8 +265,8 @@ class Rpc:
 
     async def simulate(self, transaction: bytes) -> Simulated:
         """Return what a transaction would do now; its signature and sequence do not count."""
-        found = await self._ask(_Simulated, "simulateTransaction", transaction=transaction.hex())
-        return Simulated(found.gasUsed, found.code, found.codespace, found.log)
+        found = await self._ask(_Simulated, "simulate", transaction=transaction.hex())
+        return Simulated(found.gas_used, found.code, found.codespace, found.log)
 
     async def submit(self, transaction: bytes) -> str:
         """Hand a transaction to the node; return its id."""

@@ -72,7 +72,6 @@ class DagUser:
     client: DagClient
     transport: RpcTransport
     address_prefix: str
-    finality_depth: int
 
     @property
     def queries(self) -> Sequence[QueryForm]:
@@ -154,8 +153,7 @@ class DagUser:
         most = _whole(blocks, "blocks")
         if not 1 <= most <= MAX_DRAWN_BLOCKS:
             raise MalformedMessage(f"blocks: expected 1 to {MAX_DRAWN_BLOCKS}, got {most}")
-        params = {"finality_depth": self.finality_depth, "most": most}
-        return _object(await self.transport.call("getDag", params))
+        return _object(await self.transport.call("getDag", {"most": most}))
 
     async def packets_sent_by(self, tx_hash: str) -> Sequence[PacketKey]:
         """Return the packets that a transaction sent from here.

@@ -182,6 +182,20 @@ def test_a_question_of_the_kind_is_a_command(net) -> None:
     }
 
 
+def test_an_answer_that_can_be_drawn_is_drawn(net) -> None:
+    """
+    With --svg, the document stands where the answer would; without, the answer.
+    """
+    drawn = run(net, "query", "sketch", "here", "--svg")
+    told = run(net, "query", "sketch", "here", "--svg", "--json")
+    plain = run(net, "query", "sketch", "here", "--json")
+
+    assert drawn.stdout == "<svg>here</svg>\n"
+    assert json.loads(told.stdout) == {"svg": "<svg>here</svg>\n"}
+    assert json.loads(plain.stdout) == {"asked": {"address": "here"}}
+    assert run(net, "query", "echo", "here", "--svg").exit_code == 2
+
+
 def test_a_slow_answer_says_what_it_waits_for(net, monkeypatch) -> None:
     """
     Nobody wonders whether the command hangs.
