@@ -12,9 +12,11 @@ from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.types import ChainId, Denom
 from ibc.ics02_client.clients import ALLOW_ALL
 from isthmus.adapters.clock import SystemClock
+from isthmus.adapters.grpc_server import GrpcServer
 from isthmus.adapters.http import RpcServer
 from isthmus.adapters.journal import SqliteJournal
 from isthmus.adapters.mqtt import BlockAnnouncer, MqttBus, PollingBus
+from isthmus.adapters.rest_server import RestServer
 from isthmus.adapters.rpc_client import HttpRpcTransport
 from isthmus.adapters.sqlite import SqliteDatabase
 from isthmus.discovery import (
@@ -28,7 +30,7 @@ from isthmus.discovery import (
 from isthmus.errors import DamagedFile
 from parachains.sdk.kinds import NodeParts
 from parachains.sdk.users import ChainAccess
-from relay_chain.node.config import read_config
+from relay_chain.node.config import BadSetting, Endpoint, endpoint_of, read_config
 from relay_chain.node.genesis import Genesis, read_genesis
 from relay_chain.node.limits import STATE_SYNC_BLOCKS
 from relay_chain.node.node import Node, NodePaths
@@ -38,6 +40,13 @@ from relayer.config import ChainSettings, RelayerSettings, parse_settings
 from relayer.ports import ChainClient
 
 
+class ServerConfig(msgspec.Struct, frozen=True):
+    """``[api]`` or ``[grpc]`` of ``app.toml``."""
+
+    enable: bool = False
+    address: str = ""
+
+
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``app.toml``; keys of others, such as SDK tools write, are left alone."""
 
@@ -45,7 +54,12 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     minimum_gas_prices: str = msgspec.field(default="", name="minimum-gas-prices")
     address_prefix: str = msgspec.field(default="isthmus", name="address-prefix")
     mqtt_url: str = msgspec.field(default="", name="mqtt-url")
+    api: ServerConfig = ServerConfig(address="tcp://127.0.0.1:1317")
+    grpc: ServerConfig = ServerConfig(address="127.0.0.1:9090")
 
+
+ApiServer = tuple[GrpcServer | RestServer, Endpoint]
+"""A server of the node's methods, and where it listens."""
 
 # --- nodes ------------------------------------------------------------------------------
 
@@ -117,9 +131,11 @@ class ComposedNode:
         server: RpcServer,
         announcer: BlockAnnouncer | None,
         close: tuple[Callable[[], None], ...],
+        api_servers: tuple[ApiServer, ...] = (),
     ) -> None:
         self.node = node
         self.server = server
+        self.api_servers = api_servers
         self._announcer = announcer
         self._close = close
 
@@ -129,6 +145,8 @@ class ComposedNode:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.server.run(endpoint.host, endpoint.port))
+                for server, place in self.api_servers:
+                    group.create_task(server.run(place.host, place.port))
                 if self._announcer is not None:
                     group.create_task(self._announcer.run())
                 group.create_task(self.node.run())
@@ -170,7 +188,26 @@ def build_node(home: Path, *, mqtt_url: str = "") -> ComposedNode:
     if announcer is not None:
         node.bus.listen(announcer.published)
     server = RpcServer(node.rpc.routes(), node.bus)
-    return ComposedNode(node, server, announcer, (chain.close, state.close))
+    servers = _api_servers(app_config, node)
+    return ComposedNode(node, server, announcer, (chain.close, state.close), servers)
+
+
+def _api_servers(config: AppConfig, node: Node) -> tuple[ApiServer, ...]:
+    """Return the gRPC server and the REST gateway, where ``app.toml`` wants them."""
+    servers: list[ApiServer] = []
+    if config.grpc.enable:
+        servers.append((GrpcServer(node.api), _address(config.grpc, "grpc.address")))
+    if config.api.enable:
+        servers.append((RestServer(node.api), _address(config.api, "api.address")))
+    return tuple(servers)
+
+
+def _address(config: ServerConfig, path: str) -> Endpoint:
+    try:
+        return endpoint_of(config.address)
+    except ValueError as error:
+        expected = 'an address like "127.0.0.1:9090"'
+        raise BadSetting(path=f"app.toml: {path}", expected=expected) from error
 
 
 # --- the relayer ------------------------------------------------------------------------

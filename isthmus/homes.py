@@ -37,6 +37,10 @@ class NodePlace(msgspec.Struct, frozen=True):
     node_id: str
     p2p_port: int
     rpc_port: int
+    grpc_port: int = 0
+    """0 where it answers none."""
+    api_port: int = 0
+    """Of its REST gateway; 0 where it has none."""
 
     @property
     def rpc_url(self) -> str:
@@ -279,6 +283,8 @@ def _chain_place(home: Path, chain: ChainSpec, nodes: Sequence[WrittenNode]) -> 
                 node_id=node.node_id,
                 p2p_port=node.p2p_port,
                 rpc_port=node.rpc_port,
+                grpc_port=node.grpc_port,
+                api_port=node.api_port,
             )
             for node in nodes
         ),

@@ -61,6 +61,10 @@ class WrittenNode:
     node_id: str
     p2p_port: int
     rpc_port: int
+    grpc_port: int = 0
+    """0 where it answers none."""
+    api_port: int = 0
+    """Of its REST gateway; 0 where it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def write_tendermint_chain(
             if other is not node
         )
         write_config(node.home / "config" / "config.toml", make_config(plan, node, peers))
-        write_durably(node.home / "config" / "app.toml", app_toml(plan, app).encode())
+        write_durably(node.home / "config" / "app.toml", app_toml(plan, app, node).encode())
     return nodes
 
 
@@ -87,7 +87,8 @@ def _write_keys(home: Path, name: str, seed: bytes, ports: Ports) -> WrittenNode
     write_private_key(home / "config" / "priv_validator_key.json", seed)
     write_empty_state(home / "data" / "priv_validator_state.json")
     node_key = load_or_create_node_key(home / "config" / "node_key.json")
-    return WrittenNode(name, home, node_key.id, next(ports), next(ports))
+    p2p, rpc, grpc, api = (next(ports) for _ in range(4))
+    return WrittenNode(name, home, node_key.id, p2p, rpc, grpc, api)
 
 
 def make_genesis(
@@ -156,10 +157,16 @@ def make_config(plan: ChainPlan, node: WrittenNode, peers: tuple[PeerAddress, ..
     )
 
 
-def app_toml(plan: ChainPlan, app: str) -> str:
-    """Return which application a node runs, its address prefix and whom it tells of blocks."""
+def app_toml(plan: ChainPlan, app: str, node: WrittenNode) -> str:
+    """Return what a node runs, whom it tells of blocks, and where it answers gRPC and REST."""
     values = {"app": app, "address-prefix": plan.address_prefix}
     if plan.mqtt_url:
         values["mqtt-url"] = plan.mqtt_url
     # JSON's texts of printable characters are TOML's basic strings.
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    for name, address in (
+        ("grpc", f"{LOOPBACK}:{node.grpc_port}"),
+        ("api", f"tcp://{LOOPBACK}:{node.api_port}"),
+    ):
+        lines += ["", f"[{name}]", "enable = true", f"address = {json.dumps(address)}"]
+    return "\n".join(lines) + "\n"

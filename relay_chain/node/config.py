@@ -145,7 +145,12 @@ def format_duration(duration: DurationNs) -> str:
     return f"{duration // 1_000_000}ms" if duration % 1_000_000 == 0 else f"{duration}ns"
 
 
-def _endpoint(value: str) -> Endpoint:
+def endpoint_of(value: str) -> Endpoint:
+    """Return the address of ``tcp://host:port`` or ``host:port``.
+
+    Raises:
+        ValueError: Another form.
+    """
     match = _ADDRESS.fullmatch(value)
     if match is None or int(match[2]) > 65_535:
         raise ValueError(value)
@@ -201,7 +206,7 @@ class _Section:
             raise self.bad(key, expected) from error
 
     def endpoint(self, key: str, otherwise: Endpoint) -> Endpoint:
-        value = self.parsed(key, otherwise, _endpoint, 'an address like "tcp://127.0.0.1:26657"')
+        value = self.parsed(key, otherwise, endpoint_of, 'an address like "tcp://127.0.0.1:26657"')
         assert isinstance(value, Endpoint)
         return value
 

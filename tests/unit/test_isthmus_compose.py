@@ -6,10 +6,11 @@ import pytest
 
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.primitives.types import TimestampNs
-from isthmus.compose import node_parts, read_app_config, read_relayer_settings
+from isthmus.compose import build_node, node_parts, read_app_config, read_relayer_settings
 from isthmus.config import NetSpec
 from isthmus.discovery import find_node_application
 from isthmus.homes import write_network
+from relay_chain.node.config import BadSetting
 from relay_chain.node.genesis import read_genesis
 
 
@@ -34,3 +35,26 @@ def test_genesis_starts_the_application(tmp_path, name):
     assert {u.public_key for u in result.validators} in (keys, set())
     assert json.dumps(dict(genesis.app_state))
     assert len(read_relayer_settings(tmp_path / "relayer").paths) == 2
+
+
+async def test_a_written_node_answers_grpc_and_rest_on_loopback(tmp_path):
+    """What app.toml says is what is served; an address that is none is refused by its path."""
+    place = write_network(
+        tmp_path,
+        NetSpec(),
+        genesis_time=TimestampNs(10**18),
+        seeds=[bytes([n]) * 32 for n in range(1, 7)],
+    )
+    node = place.chain("zone-a").nodes[0]
+    found = build_node(tmp_path / node.home)
+    for close in found._close:
+        close()
+    app_toml = tmp_path / node.home / "config" / "app.toml"
+    app_toml.write_text(app_toml.read_text().replace(f"127.0.0.1:{node.grpc_port}", "nowhere"))
+
+    assert [(place.host, place.port) for _, place in found.api_servers] == [
+        ("127.0.0.1", node.grpc_port),
+        ("127.0.0.1", node.api_port),
+    ]
+    with pytest.raises(BadSetting, match=r"app\.toml: grpc\.address"):
+        build_node(tmp_path / node.home)
