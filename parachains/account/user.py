@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chainkit.formats.ethereum.addresses import format_address as format_hex_address
-from chainkit.primitives.errors import MalformedMessage, OperationFailed
+from chainkit.primitives.errors import MalformedMessage, OperationFailed, RuleBroken
 from chainkit.primitives.heights import Height
 from chainkit.primitives.types import BlockHeight, ChannelId, Denom, PortId
 from chainkit.primitives.types import Sequence as SequenceNumber
@@ -22,6 +22,7 @@ from parachains.account.contracts.ibc import packet_topics
 from parachains.account.rpc_client import RpcTransport
 from parachains.account.rpc_forms import quantity
 from parachains.sdk.ibc_queries import hex_attribute, packet_of_event
+from parachains.sdk.packet_ends import is_v2
 from parachains.sdk.users import (
     Intent,
     NotOffered,
@@ -71,7 +72,7 @@ class AccountUser:
         match intent:
             case Send(to, coins):
                 paid = [coin_pb2.Coin(denom=c.denom, amount=str(c.amount)) for c in coins]
-                receiver = format_address(self.address_prefix, self.client.address_of(to))
+                receiver = self._receiver(to)
                 message = MsgSend(from_address=self.client.signer, to_address=receiver, amount=paid)
                 return AnyValue(type_url(message), encode(message))
             case Transfer():
@@ -79,6 +80,12 @@ class AccountUser:
             case _:
                 what = f"message for {type(intent).__name__.lower()}"
                 raise NotOffered(chain_id=self.client.chain_id, what=what)
+
+    def _receiver(self, text: str) -> str:
+        try:
+            return format_address(self.address_prefix, self.client.address_of(text))
+        except RuleBroken as error:
+            raise MalformedMessage(f"receiver: {error}") from error
 
     def _transfer(self, intent: Transfer) -> AnyValue:
         message = MsgTransfer(
@@ -159,7 +166,8 @@ class AccountUser:
         found = await self.client.rpc.receipt(tx_hash, ("send_packet",))
         if found is None:
             raise OperationFailed(f"no block holds transaction {tx_hash[:80]}")
-        return tuple(_key_of(dict(log.event.attributes)) for log in found.logs)
+        sent = (dict(log.event.attributes) for log in found.logs)
+        return tuple(_key_of(attributes) for attributes in sent if not is_v2(attributes))
 
     async def packet_events(
         self, step: PacketStep, key: PacketKey, counterparty: tuple[str, str]

@@ -11,21 +11,13 @@ from typing import Protocol
 from chainkit.primitives.types import Hash32
 from chainkit.runtime.events import Event
 from parachains.dag.state_machine import Outcome
+from parachains.sdk.packet_ends import PACKET_EVENTS, is_v2, own_end
 
 _TX = b"t/"
 _EVENT = b"e/"
 _SENT = b"p/"
 _RESULTS = b"r/"
 _SCORE_BYTES = 8
-
-PACKET_EVENTS = {
-    "send_packet": "packet_src_channel",
-    "recv_packet": "packet_dst_channel",
-    "write_acknowledgement": "packet_dst_channel",
-    "acknowledge_packet": "packet_src_channel",
-    "timeout_packet": "packet_src_channel",
-}
-"""The events of packets, and which of their channels is this chain's."""
 
 
 class BytesReader(Protocol):
@@ -78,7 +70,7 @@ def entries_of(
         for event in outcome.events:
             if event.type in PACKET_EVENTS:
                 entries |= _packet_entry(blue_score, outcome.id, event)
-            if event.type == "send_packet":
+            if event.type == "send_packet" and not is_v2(dict(event.attributes)):
                 sent.append(dict(event.attributes))
         if sent:
             entries[_SENT + outcome.id] = _bytes(sent)
@@ -99,8 +91,8 @@ def _with_events(outcome: Outcome) -> dict[str, object]:
 
 def _packet_entry(blue_score: int, tx: Hash32, event: Event) -> dict[bytes, bytes | None]:
     attributes = dict(event.attributes)
-    channel = attributes[PACKET_EVENTS[event.type]]
-    key = _event_key(event.type, channel, attributes["packet_sequence"])
+    end = own_end(event.type, attributes)
+    key = _event_key(event.type, end.channel, str(end.sequence))
     value = {"height": blue_score, "transactionId": tx.hex(), "attributes": attributes}
     return {key: _bytes(value)}
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from chainkit.formats.bitcoin.blocks import Block
 from chainkit.runtime.events import Event
+from parachains.sdk.packet_ends import PACKET_EVENTS, is_v2, own_end
 from parachains.utxo.coins import BytesReader
 from parachains.utxo.state_machine import CarrierResult
 
@@ -15,15 +16,6 @@ _TX = b"t/"
 _EVENT = b"e/"
 _SENT = b"p/"
 _RESULTS = b"r/"
-
-PACKET_EVENTS = {
-    "send_packet": "packet_src_channel",
-    "recv_packet": "packet_dst_channel",
-    "write_acknowledgement": "packet_dst_channel",
-    "acknowledge_packet": "packet_src_channel",
-    "timeout_packet": "packet_src_channel",
-}
-"""The events of packets, and which of their channels is this chain's."""
 
 
 def _event_key(kind: str, channel: str, sequence: str) -> bytes:
@@ -42,7 +34,7 @@ def entries_of(
         for event in result.events:
             if event.type in PACKET_EVENTS:
                 entries |= _packet_entry(height, result.txid, event)
-            if event.type == "send_packet":
+            if event.type == "send_packet" and not is_v2(dict(event.attributes)):
                 sent.append(dict(event.attributes))
         if sent:
             entries[_SENT + result.txid] = json.dumps(sent, sort_keys=True).encode()
@@ -74,8 +66,8 @@ def packets_of(reader: BytesReader, txid: bytes) -> list[Mapping[str, str]]:
 
 def _packet_entry(height: int, txid: bytes, event: Event) -> dict[bytes, bytes | None]:
     attributes = dict(event.attributes)
-    channel = attributes[PACKET_EVENTS[event.type]]
-    key = _event_key(event.type, channel, attributes["packet_sequence"])
+    end = own_end(event.type, attributes)
+    key = _event_key(event.type, end.channel, str(end.sequence))
     value = {"height": height, "txid": txid[::-1].hex(), "attributes": attributes}
     return {key: json.dumps(value, sort_keys=True).encode()}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.types import BlockHeight, ChannelId, PortId, Sequence, TimestampNs
 from parachains.sdk.ibc_queries import hex_attribute, packet_of_event
+from parachains.sdk.packet_ends import is_v2
 from parachains.sdk.users import PacketEvent, PacketKey, PacketStep
 
 STEPS: Mapping[str, PacketStep] = {
@@ -34,12 +35,16 @@ class LoggedEvent:
 
 
 def read_events(events: Iterable[tuple[str, Mapping[str, str]]]) -> tuple[LoggedEvent, ...]:
-    """Return the events of packets among ``events``, in their order.
+    """Return the events of packets of v1 among ``events``, in their order.
 
     Raises:
         MalformedMessage: One lacks what names its packet.
     """
-    return tuple(_logged(kind, attributes) for kind, attributes in events if kind in STEPS)
+    return tuple(
+        _logged(kind, attributes)
+        for kind, attributes in events
+        if kind in STEPS and not is_v2(attributes)
+    )
 
 
 def _logged(kind: str, attributes: Mapping[str, str]) -> LoggedEvent:

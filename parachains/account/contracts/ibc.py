@@ -36,12 +36,10 @@ from parachains.account.contracts.contract import Arguments, Call, Method, Nativ
 from parachains.account.contracts.machine import LOG_EVENT, log, revert
 from parachains.account.errors import MalformedCall, Reverted
 from parachains.account.limits import MAX_MESSAGES_PER_CALL
+from parachains.sdk.packet_ends import PACKET_EVENTS, own_end
 
 PACKET_EVENT = "(bytes32,uint64,string[],string[])"
 OTHER_EVENT = "(string[],string[])"
-_SENT_HERE = frozenset({"send_packet", "acknowledge_packet", "timeout_packet"})
-_RECEIVED_HERE = frozenset({"recv_packet", "write_acknowledgement"})
-PACKET_EVENTS = _SENT_HERE | _RECEIVED_HERE
 
 
 class IbcRoutes(Protocol):
@@ -72,11 +70,8 @@ def log_event(ctx: Context, this: Address, event: Event) -> None:
     )
     topics: tuple[bytes, ...] = (topic_of(event.type + OTHER_EVENT),)
     if event.type in PACKET_EVENTS:
-        side = "src" if event.type in _SENT_HERE else "dst"
-        port, channel = event.get(f"packet_{side}_port"), event.get(f"packet_{side}_channel")
-        sequence = event.get("packet_sequence")
-        assert port is not None and channel is not None and sequence is not None  # noqa: PT018
-        topics = packet_topics(event.type, port, channel, int(sequence))
+        end = own_end(event.type, dict(event.attributes))
+        topics = packet_topics(event.type, end.port, end.channel, end.sequence)
     log(ctx, this, topics, encode_abi(("string[]", "string[]"), (keys, values)))
 
 
