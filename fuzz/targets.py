@@ -48,7 +48,6 @@ from relay_chain.node.p2p.errors import PeerError
 from relay_chain.node.p2p.multiplex import ChannelDescriptor, MultiplexConnection
 from relay_chain.node.p2p.secret_connection import Reply, SecretConnection
 from relay_chain.node.privval import FilePrivateValidator, write_empty_state, write_private_key
-from relay_chain.node.rpc.parameters import Parameters
 from relay_chain.node.wal import WriteAheadLog, frame
 from relayer.errors import WrongSetting
 from tests.node_in_memory import MemoryNode
@@ -301,7 +300,7 @@ def _server() -> tuple[RpcServer, asyncio.AbstractEventLoop]:
 
 def _request(value: object) -> None:
     server, loop = _server()
-    answer = loop.run_until_complete(server._answer(value))
+    answer, _ = loop.run_until_complete(server.dispatcher.answer_body(value))
     json.dumps(answer)
 
 
@@ -319,7 +318,7 @@ def _request_seeds() -> Sequence[object]:
             "method": method,
             "params": {name: given[name] for name in names if name in given},
         }
-        for method, (_, names) in server._routes.items()
+        for method, (_, names) in server.dispatcher.routes.items()
     )
 
 
@@ -328,8 +327,8 @@ def _uri(value: object) -> None:
     server, loop = _server()
     assert isinstance(value, dict)
     texts = {str(key): str(item) for key, item in value.items() if key != "method"}
-    parameters = Parameters(texts, from_uri=True)
-    answer = loop.run_until_complete(server._call(-1, str(value.get("method")), parameters))
+    method = str(value.get("method"))
+    answer = loop.run_until_complete(server.dispatcher.answer_uri(method, texts))
     json.dumps(answer)
 
 

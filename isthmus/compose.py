@@ -12,6 +12,7 @@ from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.types import ChainId, Denom
 from ibc.ics02_client.clients import ALLOW_ALL
 from isthmus.adapters.clock import SystemClock
+from isthmus.adapters.event_index import SqliteEventIndex
 from isthmus.adapters.grpc_server import GrpcServer
 from isthmus.adapters.http import RpcServer
 from isthmus.adapters.journal import SqliteJournal
@@ -180,16 +181,18 @@ def build_node(home: Path, *, mqtt_url: str = "") -> ComposedNode:
     if mqtt_url or app_config.mqtt_url:
         announcer = BlockAnnouncer(mqtt_url or app_config.mqtt_url, genesis.chain_id)
     chain = SqliteDatabase(paths.data / "chain.db")
+    index = SqliteEventIndex(paths.data / "tx_index.db")
     # Blocks are durable before the application commits them, and what it loses at power loss
     # is executed again from them: it need not wait for the disk at each block.
     state = SqliteDatabase(paths.data / "application.db", sync_every=STATE_SYNC_BLOCKS)
     node_key = load_or_create_node_key(paths.node_key)
-    node = Node(paths, config, genesis, node_key, chain, factory(state, parts))
+    node = Node(paths, config, genesis, node_key, chain, index, factory(state, parts))
     if announcer is not None:
         node.bus.listen(announcer.published)
-    server = RpcServer(node.rpc.routes(), node.bus)
+    server = RpcServer(node.rpc.routes(), node.bus, config.rpc)
     servers = _api_servers(app_config, node)
-    return ComposedNode(node, server, announcer, (chain.close, state.close), servers)
+    close = (chain.close, index.close, state.close)
+    return ComposedNode(node, server, announcer, close, servers)
 
 
 def _api_servers(config: AppConfig, node: Node) -> tuple[ApiServer, ...]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from chainkit.commitments.database import KeyValueDatabase, MemoryDatabase
 from chainkit.primitives.types import ChainId, DurationNs, TimestampNs, VotingPower
 from chainkit.sigverify.ed25519 import public_key_from_seed
+from isthmus.adapters.event_index import SqliteEventIndex
 from relay_chain.consensus.messages import Timeouts
 from relay_chain.node.api.assembly import node_api
 from relay_chain.node.block_store import BlockStore
 from relay_chain.node.config import MempoolConfig, PruningConfig
 from relay_chain.node.consensus_shell import ConsensusShell
 from relay_chain.node.event_bus import EventBus
-from relay_chain.node.event_index import EventIndex
+from relay_chain.node.event_index import EventIndex, IndexDatabase
 from relay_chain.node.executor import Executor
 from relay_chain.node.genesis import Genesis, GenesisValidator
 from relay_chain.node.kvstore import KeyValueApplication
@@ -38,13 +39,14 @@ def make_executor(
     keep_blocks: int = 0,
     genesis: Genesis = GENESIS,
     application: Application | None = None,
+    index: IndexDatabase | None = None,
 ) -> Executor:
     blocks, states = BlockStore(chain), StateStore(chain)
     return Executor(
         application or KeyValueApplication(state),
         blocks,
         states,
-        EventIndex(chain, blocks, states),
+        EventIndex(index or SqliteEventIndex(None), blocks, states),
         EventBus(),
         genesis=genesis,
         mempool=MempoolConfig(),

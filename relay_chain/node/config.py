@@ -15,7 +15,17 @@ from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.types import DurationNs
 from relay_chain.consensus.messages import Timeouts
 from relay_chain.node.files import write_durably
-from relay_chain.node.limits import MAX_MEMPOOL_BYTES, MAX_MEMPOOL_TXS, MEMPOOL_CACHE_SIZE
+from relay_chain.node.limits import (
+    BROADCAST_COMMIT_TIMEOUT_S,
+    MAX_MEMPOOL_BYTES,
+    MAX_MEMPOOL_TXS,
+    MAX_RPC_BODY_BYTES,
+    MAX_RPC_CONNECTIONS,
+    MAX_SUBSCRIPTION_CLIENTS,
+    MAX_SUBSCRIPTIONS_PER_CLIENT,
+    MEMPOOL_CACHE_SIZE,
+    SUBSCRIPTION_BUFFER,
+)
 
 _UNITS_NS = {
     "ns": 1,
@@ -72,9 +82,18 @@ class PeerAddress:
 
 @dataclass(frozen=True, slots=True)
 class RpcConfig:
-    """``[rpc]``."""
+    """``[rpc]``: on loopback, and without the methods that change the node, unless told."""
 
     laddr: Endpoint = Endpoint("127.0.0.1", 26657)
+    unsafe: bool = False
+    max_open_connections: int = MAX_RPC_CONNECTIONS
+    max_subscription_clients: int = MAX_SUBSCRIPTION_CLIENTS
+    max_subscriptions_per_client: int = MAX_SUBSCRIPTIONS_PER_CLIENT
+    subscription_buffer: int = SUBSCRIPTION_BUFFER
+    timeout_broadcast_tx_commit_ns: DurationNs = DurationNs(
+        int(BROADCAST_COMMIT_TIMEOUT_S * 1_000_000_000)
+    )
+    max_body_bytes: int = MAX_RPC_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +289,25 @@ def parse_config(toml: str) -> NodeConfig:
 
 
 def _rpc(section: _Section) -> RpcConfig:
-    config = RpcConfig(laddr=section.endpoint("laddr", RpcConfig().laddr))
+    default = RpcConfig()
+    config = RpcConfig(
+        laddr=section.endpoint("laddr", default.laddr),
+        unsafe=section.flag("unsafe", default.unsafe),
+        max_open_connections=section.number("max_open_connections", default.max_open_connections),
+        max_subscription_clients=section.number(
+            "max_subscription_clients", default.max_subscription_clients
+        ),
+        max_subscriptions_per_client=section.number(
+            "max_subscriptions_per_client", default.max_subscriptions_per_client
+        ),
+        subscription_buffer=section.number(
+            "experimental_subscription_buffer_size", default.subscription_buffer
+        ),
+        timeout_broadcast_tx_commit_ns=section.duration(
+            "timeout_broadcast_tx_commit", default.timeout_broadcast_tx_commit_ns
+        ),
+        max_body_bytes=section.number("max_body_bytes", default.max_body_bytes),
+    )
     section.finish()
     return config
 
@@ -343,10 +380,19 @@ def _pruning(section: _Section) -> PruningConfig:
 
 def format_config(config: NodeConfig) -> str:
     """Return the TOML text that :func:`parse_config` reads back as ``config``."""
-    timeouts, p2p = config.timeouts, config.p2p
+    timeouts, p2p, rpc = config.timeouts, config.p2p, config.rpc
     sections: dict[str, dict[str, object]] = {
         "": {"moniker": config.moniker},
-        "rpc": {"laddr": str(config.rpc.laddr)},
+        "rpc": {
+            "laddr": str(rpc.laddr),
+            "unsafe": rpc.unsafe,
+            "max_open_connections": rpc.max_open_connections,
+            "max_subscription_clients": rpc.max_subscription_clients,
+            "max_subscriptions_per_client": rpc.max_subscriptions_per_client,
+            "experimental_subscription_buffer_size": rpc.subscription_buffer,
+            "timeout_broadcast_tx_commit": format_duration(rpc.timeout_broadcast_tx_commit_ns),
+            "max_body_bytes": rpc.max_body_bytes,
+        },
         "p2p": {
             "laddr": str(p2p.laddr),
             "external_address": p2p.external_address,

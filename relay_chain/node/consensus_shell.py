@@ -148,6 +148,11 @@ class ConsensusShell:
     # --- what reactors ask --------------------------------------------------------------
 
     @property
+    def started_at(self) -> TimestampNs:
+        """When the present height began."""
+        return TimestampNs(self._started_ns)
+
+    @property
     def initial_height(self) -> BlockHeight:
         """First height of the chain."""
         return self._executor.state.initial_height

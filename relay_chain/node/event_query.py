@@ -3,9 +3,10 @@
 ``type.key OP value``, joined by AND; OP is one of ``= < <= > >= CONTAINS EXISTS``; a value is
 a 'string', a number, ``TIME`` with an RFC 3339 time or ``DATE`` with a date.
 
-All conditions on one event type must hold within ONE event of that type: two transfers in a
-transaction do not lend each other their attributes. Conditions on ``tm``, ``tx`` and
-``block`` are about the whole transaction or block.
+In a search all conditions on one event type must hold within ONE event of that type: two
+transfers in a transaction do not lend each other their attributes. The tags that the node adds
+(``tm.event``, ``tx.hash``, ``tx.height``, ``block.height``) are about the whole transaction or
+block. A subscription gets what CometBFT's gets: each condition may hold in another event.
 """
 
 import re
@@ -24,7 +25,9 @@ from relay_chain.node.limits import MAX_QUERY_BYTES, MAX_QUERY_CONDITIONS
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
 """CometBFT ``syntax/scanner.go``: other years are refused."""
 
-_WHOLE_TAGS = frozenset({"tm", "tx", "block"})
+WHOLE_TAGS = frozenset({"tm.event", "tx.hash", "tx.height", "block.height"})
+"""Of the whole transaction or block, added by the node: an application may have ``tx.fee``."""
+
 _NUMBER_AT_START = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -92,6 +95,8 @@ class Condition:
     operator: Operator
     value: Value | None
     is_time: bool = False
+    is_date: bool = False
+    """With ``is_time``: what it is compared with must be a date, not a time."""
 
     @property
     def event_type(self) -> str:
@@ -230,7 +235,8 @@ def _condition(  # noqa: C901 - one arm a kind of word
         case TokenKind.TIME:
             return Condition(tag.text, asked, _time(value.text, value.offset), is_time=True), 3
         case TokenKind.DATE:
-            return Condition(tag.text, asked, _date(value.text, value.offset), is_time=True), 3
+            day = _date(value.text, value.offset)
+            return Condition(tag.text, asked, day, is_time=True, is_date=True), 3
         case TokenKind.TAG | TokenKind.OPERATOR | TokenKind.AND:
             raise BadQuery(offset=value.offset, reason=f"got {value.text[:20]!r}, wanted a value")
 
@@ -239,7 +245,7 @@ def value_matches(condition: Condition, text: str) -> bool:
     """Return whether an attribute's value satisfies a condition.
 
     A number is compared with the number at the value's start ("100stake" is 100), a time
-    with a value that is an RFC 3339 time or a date; anything else does not match.
+    with a value that is an RFC 3339 time, a date with a date; anything else does not match.
     """
     wanted = condition.value
     if condition.operator is Operator.EXISTS or wanted is None:
@@ -247,7 +253,7 @@ def value_matches(condition: Condition, text: str) -> bool:
     if isinstance(wanted, str):
         return wanted in text if condition.operator is Operator.CONTAINS else wanted == text
     if condition.is_time:
-        actual: Decimal | int | None = _time_of(text)
+        actual: Decimal | int | None = _time_of(text, is_date=condition.is_date)
     else:
         match = _NUMBER_AT_START.match(text)
         actual = Decimal(match[0]) if match else None
@@ -270,33 +276,38 @@ def _compare(actual: Decimal | int, operator: Operator, wanted: Decimal | int) -
             return True
 
 
-def _time_of(text: str) -> TimestampNs | None:
+def _time_of(text: str, *, is_date: bool) -> TimestampNs | None:
     try:
-        return _date(text, 0) if len(text) == 10 else parse_rfc3339(text)
+        return _date(text, 0) if is_date else parse_rfc3339(text)
     except (BadQuery, MalformedMessage):
         return None
 
 
 def _holds_in(condition: Condition, event: Event) -> bool:
-    if condition.operator is Operator.EXISTS and condition.tag == event.type:
-        return True
-    if event.type != condition.event_type:
+    if condition.tag == event.type:  # the type alone stands for an empty value
+        return value_matches(condition, "")
+    if not condition.tag.startswith(event.type):
         return False
     return any(
-        name == condition.key and value_matches(condition, value)
+        condition.tag == f"{event.type}.{name}" and value_matches(condition, value)
         for name, value in event.attributes
     )
 
 
 def matches(query: Query, events: Sequence[Event]) -> bool:
-    """Return whether the events of a transaction or block satisfy the query."""
+    """Return whether a search with this query finds what emitted the events."""
     types: dict[str, list[Condition]] = {}
     for condition in query.conditions:
-        types.setdefault(condition.event_type, []).append(condition)
-    for event_type, conditions in types.items():
-        if event_type in _WHOLE_TAGS:
-            if not all(any(_holds_in(c, event) for event in events) for c in conditions):
-                return False
-        elif not any(all(_holds_in(c, event) for c in conditions) for event in events):
+        if condition.tag not in WHOLE_TAGS:
+            types.setdefault(condition.event_type, []).append(condition)
+        elif not any(_holds_in(condition, event) for event in events):
             return False
-    return True
+    return all(
+        any(all(_holds_in(c, event) for c in conditions) for event in events)
+        for conditions in types.values()
+    )
+
+
+def matches_anywhere(query: Query, events: Sequence[Event]) -> bool:
+    """Return whether a subscription with this query gets what emitted the events."""
+    return all(any(_holds_in(c, event) for event in events) for c in query.conditions)

@@ -1,7 +1,7 @@
 """Applying decided blocks, and bringing stores and application together at start.
 
 For each block, in this order, each write durable before the next:
-block store - results - application's commit - state with index. A crash after any of them
+block store - results - application's commit - index - state. A crash after any of them
 leaves one of the cases that :meth:`Executor.handshake` answers.
 
 Spec:
@@ -45,7 +45,7 @@ from relay_chain.node.block_store import BlockStore
 from relay_chain.node.config import MempoolConfig, PruningConfig
 from relay_chain.node.crash_points import reach
 from relay_chain.node.event_bus import EventBus
-from relay_chain.node.event_index import EventIndex, index_changes
+from relay_chain.node.event_index import EventIndex
 from relay_chain.node.genesis import Genesis
 from relay_chain.node.limits import PRUNE_EVERY_BLOCKS, STATE_SYNC_BLOCKS
 from relay_chain.node.mempool import Mempool
@@ -144,6 +144,7 @@ class Executor:
             raise StoresDisagree(f"store {stored}, state {applied}, application {app}")
         for height in range(max(app + 1, state.initial_height), applied + 1):
             self._replay(state, BlockHeight(height))
+        self.index.catch_up(applied)
         if stored > applied:
             state = self._finish(state, BlockHeight(stored), app)
         if (
@@ -304,7 +305,8 @@ class Executor:
         after = next_state(state, block_id, block.header, result)
         self._checked = self._verified = None
         self.pool = evidence_pool.update(self.pool, block.evidence, after, self._history)
-        self.states.save(after, self.pool, index_changes(block, result))
+        self.index.add(block, result)
+        self.states.save(after, self.pool, {})
         return after
 
     def _prune(self) -> None:
@@ -313,7 +315,7 @@ class Executor:
         base = self.blocks.base()
         # In steps, so that a block pays for at most every hundredth pruning.
         if keep and retain - base >= PRUNE_EVERY_BLOCKS:
-            self.index.prune(base, retain)
+            self.index.prune(retain)
             self.blocks.prune(retain)
             self.states.prune(retain)
             _log.info("blocks.pruned", below=retain)

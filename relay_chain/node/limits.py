@@ -29,8 +29,20 @@ MEMPOOL_CACHE_SIZE = 10_000
 MAX_RPC_BODY_BYTES = 2 * 1024 * 1024
 """A larger request is answered 413. Holds a base64 transaction of MAX_TX_BYTES."""
 
-MAX_RPC_CONNECTIONS = 256
-"""CometBFT config, ``rpc.max_open_connections`` (900 there): the next is closed."""
+MAX_RPC_CONNECTIONS = 900
+"""CometBFT config, ``rpc.max_open_connections``: the next is answered 503 and closed."""
+
+MAX_BATCH_REQUESTS = 10
+"""CometBFT config, ``rpc.max_request_batch_size``: a longer batch is refused whole."""
+
+RPC_READ_TIMEOUT_S = 10.0
+"""CometBFT rpc/jsonrpc, ``ReadTimeout``: a body that takes longer is given up."""
+
+RPC_WRITE_TIMEOUT_S = 10.0
+"""CometBFT rpc/jsonrpc, ``WriteTimeout``: a client that reads slower loses its connection."""
+
+RPC_IDLE_TIMEOUT_S = 60.0
+"""A connection on which no whole request begins for so long is closed."""
 
 MAX_SUBSCRIPTIONS_PER_CLIENT = 5 + 5
 """CometBFT config, ``rpc.max_subscriptions_per_client`` is 5; relayers with more paths open 10."""
@@ -48,11 +60,20 @@ MAX_QUERY_BYTES = 512
 MAX_QUERY_CONDITIONS = 32
 """Conditions in one event query; more are refused."""
 
-MAX_SEARCH_RESULTS = 10_000
-"""Matches that one search considers; a query that matches more must be narrowed."""
+MAX_SEARCH_RESULTS = 100_000
+"""Matches that one search counts; a query that matches more must be narrowed."""
 
-MAX_SEARCH_SCANNED = 100_000
-"""Candidates that one search looks at; a query that needs more must be narrowed."""
+MAX_SEARCH_SCANNED = 10_000
+"""Candidates whose events one search looks at; a query that needs more must be narrowed."""
+
+MAX_SEARCH_STEPS = 10_000_000
+"""SQLite's instructions for one search, about half a second; past it the query is too broad."""
+
+SEARCH_TURN = 100
+"""Candidates judged before peers and other requests get their turn of the event loop."""
+
+MAX_INDEXED_VALUE_CHARS = 128
+"""Of an attribute's value the index keeps so much; longer ones are compared in the results."""
 
 MAX_PER_PAGE = 100
 DEFAULT_PER_PAGE = 30
@@ -60,6 +81,9 @@ DEFAULT_PER_PAGE = 30
 
 MAX_BLOCKCHAIN_METAS = 20
 """CometBFT rpc/core, the most headers that ``blockchain`` returns."""
+
+GENESIS_CHUNK_BYTES = 16 * 1024 * 1024
+"""CometBFT rpc/core, ``genesisChunkSize``: a longer document comes only in chunks."""
 
 MAX_ABCI_QUERY_BYTES = 1_048_576
 """Path or data of one ``abci_query``."""

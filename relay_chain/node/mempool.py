@@ -132,6 +132,13 @@ class Mempool:
             noted = MempoolEntry(entry.position, entry.tx, entry.height, entry.senders | {sender})
             self._txs[name] = _Waiting(noted, waiting.gas_wanted)
 
+    def flush(self) -> None:
+        """Forget all transactions, and that they were seen."""
+        self._txs.clear()
+        self._by_position.clear()
+        self._cache.clear()
+        self._bytes = 0
+
     def next_after(self, position: int) -> MempoolEntry | None:
         """Return the first waiting transaction with a greater position."""
         if position >= self._last_position:

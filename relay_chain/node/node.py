@@ -4,24 +4,27 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import time_ns
 
 import structlog
 
 from chainkit.formats.tendermint.types import Block, BlockId, Commit, Part, ValidatorSet
-from chainkit.primitives.types import BlockHeight, ChainId
+from chainkit.primitives.timestamps import NS_PER_SECOND
+from chainkit.primitives.types import BlockHeight, ChainId, TimestampNs
 from relay_chain.node.api.assembly import node_api
 from relay_chain.node.block_store import BlockStore
 from relay_chain.node.config import NodeConfig
 from relay_chain.node.consensus_shell import ConsensusShell
 from relay_chain.node.crash_points import enter
 from relay_chain.node.event_bus import EventBus
-from relay_chain.node.event_index import EventIndex
+from relay_chain.node.event_index import EventIndex, IndexDatabase
 from relay_chain.node.executor import Executor
 from relay_chain.node.genesis import Genesis
 from relay_chain.node.json_forms import JsonObject
 from relay_chain.node.p2p.address import PeerAddress
 from relay_chain.node.p2p.node_info import NodeInfo
 from relay_chain.node.p2p.node_key import NodeKey
+from relay_chain.node.p2p.peer import monotonic_ns
 from relay_chain.node.p2p.switch import Switch, SwitchConfig
 from relay_chain.node.ports import Application, ChainDatabase
 from relay_chain.node.privval import FilePrivateValidator
@@ -30,6 +33,8 @@ from relay_chain.node.reactors.consensus import ConsensusReactor
 from relay_chain.node.reactors.evidence import EvidenceReactor
 from relay_chain.node.reactors.mempool import MempoolReactor
 from relay_chain.node.rpc.methods import NodeFacts, RpcMethods
+from relay_chain.node.rpc.peer_forms import peer_dump_json, peer_json
+from relay_chain.node.rpc.unsafe import UnsafeMethods
 from relay_chain.node.state_store import StateStore
 from relay_chain.node.wal import WriteAheadLog
 
@@ -121,7 +126,8 @@ class Node:
         config: Settings.
         genesis: What the chain begins from.
         node_key: Known to peers.
-        database: Holds blocks, states and the index.
+        database: Holds blocks and states.
+        index: Holds what they emitted.
         application: Over a database of its own.
     """
 
@@ -132,17 +138,22 @@ class Node:
         genesis: Genesis,
         node_key: NodeKey,
         database: ChainDatabase,
+        index: IndexDatabase,
         application: Application,
     ) -> None:
         self.config = config
-        self.bus = EventBus()
+        self.bus = EventBus(
+            max_clients=config.rpc.max_subscription_clients,
+            max_per_client=config.rpc.max_subscriptions_per_client,
+            buffer=config.rpc.subscription_buffer,
+        )
         self.blocks = BlockStore(database)
         self.states = StateStore(database)
         self.executor = Executor(
             application,
             self.blocks,
             self.states,
-            EventIndex(database, self.blocks, self.states),
+            EventIndex(index, self.blocks, self.states),
             self.bus,
             genesis=genesis,
             mempool=config.mempool,
@@ -173,9 +184,13 @@ class Node:
             address=key.address if key else b"",
         )
         self.api = node_api(self.executor, facts, self._is_catching_up)
+        unsafe = UnsafeMethods(self.switch, self.executor.mempool)
         self.rpc = RpcMethods(
-            self.executor, self.consensus, self.api, facts, self._peers_json, self._is_catching_up
-        )
+            self.executor, self.consensus, self.api, facts, self._peers_json, self._is_catching_up,
+            peer_states=self._peer_states_json,
+            unsafe=unsafe.routes() if config.rpc.unsafe else {},
+            commit_timeout_s=config.rpc.timeout_broadcast_tx_commit_ns / NS_PER_SECOND,
+        )  # fmt: skip
 
     def _is_catching_up(self) -> bool:
         return not self._synced.is_set()
@@ -233,29 +248,16 @@ class Node:
         return added
 
     def _peers_json(self) -> tuple[JsonObject, ...]:
+        now, monotonic = TimestampNs(time_ns()), monotonic_ns()
         return tuple(
-            {
-                "node_info": {
-                    "protocol_version": {
-                        "p2p": str(peer.node_info.p2p_version),
-                        "block": str(peer.node_info.block_version),
-                        "app": str(peer.node_info.app_version),
-                    },
-                    "id": peer.id,
-                    "listen_addr": peer.node_info.listen_address,
-                    "network": peer.node_info.network,
-                    "version": peer.node_info.version,
-                    "channels": peer.node_info.channels.hex().upper(),
-                    "moniker": peer.node_info.moniker,
-                    "other": {
-                        "tx_index": peer.node_info.tx_index,
-                        "rpc_address": peer.node_info.rpc_address,
-                    },
-                },
-                "is_outbound": peer.is_outbound,
-                "remote_ip": peer.address.rpartition(":")[0].strip("[]"),
-            }
+            peer_json(peer, now=now, open_ns=monotonic - peer.connected_at)
             for peer in self.switch.peers()
+        )
+
+    def _peer_states_json(self) -> tuple[JsonObject, ...]:
+        reactor = self._consensus_reactor
+        return tuple(
+            peer_dump_json(peer, reactor.peer_state(peer.id)) for peer in self.switch.peers()
         )
 
     async def run(self) -> None:

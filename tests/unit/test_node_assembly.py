@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chainkit.commitments.database import MemoryDatabase
+from isthmus.adapters.event_index import SqliteEventIndex
 from relay_chain.node.config import Endpoint, MempoolConfig, NodeConfig, P2pConfig, RpcConfig
 from relay_chain.node.kvstore import KeyValueApplication
 from relay_chain.node.node import Node, NodePaths
@@ -27,7 +28,15 @@ async def test_settings_reach_the_peers(tmp_path: Path) -> None:
     paths = NodePaths(tmp_path)
     paths.data.mkdir()
     application = KeyValueApplication(MemoryDatabase())
-    node = Node(paths, config, GENESIS, NodeKey(bytes(32)), MemoryDatabase(), application)
+    node = Node(
+        paths,
+        config,
+        GENESIS,
+        NodeKey(bytes(32)),
+        MemoryDatabase(),
+        SqliteEventIndex(None),
+        application,
+    )
     reactors = {type(reactor).__name__: reactor for reactor in node.switch._reactors}
     node.consensus.close()
 

@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import io
-from collections.abc import AsyncIterator
+import json
+import re
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yarl
 
 from chainkit.formats.tendermint.block_codec import encode_evidence, hash_of_evidence
 from chainkit.formats.tendermint.evidence import new_duplicate_vote_evidence
@@ -26,15 +29,25 @@ from chainkit.formats.tendermint.types import (
 )
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.runtime.events import Event
+from chainkit.runtime.module import ValidatorUpdate
 from chainkit.sigverify.ed25519 import sign
+from isthmus.adapters import http
 from isthmus.adapters.http import RpcServer
+from relay_chain.node.config import RpcConfig, parse_config
 from relay_chain.node.event_bus import EventBus, Published, TxPublished
 from relay_chain.node.event_query import parse_query
-from relay_chain.node.limits import MAX_SUBSCRIPTIONS_PER_CLIENT, SUBSCRIPTION_BUFFER
-from relay_chain.node.ports import TxResult
+from relay_chain.node.limits import (
+    MAX_BATCH_REQUESTS,
+    MAX_SUBSCRIPTIONS_PER_CLIENT,
+    SUBSCRIPTION_BUFFER,
+)
+from relay_chain.node.p2p.address import PeerAddress
+from relay_chain.node.ports import FinalizeBlockResult, TxResult
+from relay_chain.node.rpc import methods
+from relay_chain.node.rpc.dispatch import Dispatcher
 from relay_chain.node.rpc.evidence_forms import evidence_from_json
-from relay_chain.node.rpc.parameters import Parameters
-from relay_chain.node.rpc.shapes import evidence_json
+from relay_chain.node.rpc.shapes import event_json, evidence_json
+from relay_chain.node.rpc.unsafe import UnsafeMethods
 from tests.node_in_memory import GENESIS, SEED, MemoryNode
 
 NEW_BLOCK = "tm.event = 'NewBlock'"
@@ -45,6 +58,8 @@ class Served:
     """A node with its server, and a client's session."""
 
     node: MemoryNode
+    server: RpcServer
+    port: int
     url: str
     session: aiohttp.ClientSession
 
@@ -65,15 +80,39 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Served]:
+async def serving(folder: Path, config: RpcConfig | None = None) -> AsyncIterator[Served]:
     node = MemoryNode(folder)
-    server = RpcServer(node.rpc.routes(), node.executor.bus)
+    if config is not None:
+        node.executor.bus._buffer = config.subscription_buffer
+    long = {"text": "x" * 32_000_000}
+    routes = {**node.rpc.routes(), "long": (lambda _: long, ())}
+    server = RpcServer(routes, node.executor.bus, config)
     async with node.running(), asyncio.TaskGroup() as group:
         running = group.create_task(server.run("127.0.0.1", 0))
         port = await server.wait_listening()
         async with aiohttp.ClientSession() as session, asyncio.timeout(60):
-            yield Served(node, f"http://127.0.0.1:{port}/", session)
+            yield Served(node, server, port, f"http://127.0.0.1:{port}/", session)
         running.cancel()
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    async with serving(tmp_path) as made:
+        await made.node.reach(2)
+        yield made
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what nothing tells of."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0)
+
+
+async def exchanged(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """The head of the answer to one request on a connection."""
+    writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    return await reader.readuntil(b"\r\n\r\n")
 
 
 async def ask(socket: aiohttp.ClientWebSocketResponse, method: str, **params: object) -> Any:
@@ -194,7 +233,7 @@ async def test_a_slow_subscriber_is_told_and_ended(tmp_path: Path) -> None:
 
     assert subscription.ended
     assert items[-1] is None
-    heights = [item.payload.block.header.height for item in items[:-1]]
+    heights = [each.item.payload.block.header.height for each in items[:-1]]
     assert heights == list(range(1, SUBSCRIPTION_BUFFER + 1))
     assert not other.ended
     assert got >= SUBSCRIPTION_BUFFER + 20
@@ -402,36 +441,391 @@ def test_what_is_no_evidence_is_refused(value: object) -> None:
 # --- requests -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("uri", "name", "value"),
-    [({"tx": '"a=b"'}, "tx", b"a=b"), ({"tx": "0x613d62"}, "tx", b"a=b")],
-)
-def test_uris_give_bytes_in_their_own_forms(uri: dict[str, str], name: str, value: bytes) -> None:
-    """
-    A URI's byte strings are quoted text or 0x-hex.
-    """
-    assert Parameters(uri, from_uri=True).data(name) == value
+REFUSED = [
+    (b"{", 500, -32700),
+    (b"\xff", 500, -32700),
+    (b"[" * 100_000, 500, -32700),
+    (b"1", 500, -32700),
+    (b'[{"id": 1, "method": "health"}, 7]', 500, -32700),
+    (b'{"id": [], "method": "health"}', 500, -32700),
+    (b'{"id": 1, "method": 5}', 500, -32700),
+    (b'{"id": NaN, "method": "health"}', 500, -32700),
+    (b'{"id": 1}', 200, -32601),
+    (b'{"id": 1, "method": "nothing"}', 200, -32601),
+    (b'{"id": 1, "method": "subscribe"}', 200, -32601),
+    (b'{"id": 1, "method": "unsafe_flush_mempool"}', 200, -32601),
+    (b'{"id": 1, "method": "block", "params": "x"}', 200, -32602),
+    (b'{"id": 1, "method": "block", "params": [1, 2]}', 200, -32602),
+    (b'{"id": 1, "method": "block", "params": {"height": []}}', 200, -32602),
+    (b'{"id": 1, "method": "block", "params": {"height": 1e99}}', 200, -32602),
+    (b'{"id": 1, "method": "tx", "params": {"hash": "!"}}', 200, -32602),
+    (b'{"id": 1, "method": "tx", "params": {"prove": 7}}', 200, -32602),
+    (b'{"id": 1, "method": "block", "params": {"height": "99999999999"}}', 200, -32603),
+    (b'{"id": 1, "method": "tx_search", "params": {"query": "("}}', 200, -32603),
+]
 
 
-async def test_requests_that_are_none_are_refused_by_their_codes(tmp_path: Path) -> None:
+async def test_requests_that_are_none_are_refused_by_their_codes(
+    served: Served,
+) -> None:
     """
-    Not JSON, a batch, no method, an unknown one, and wrong parameters; the node stays up.
+    Not JSON, no request, an unknown method, wrong parameters: CometBFT's codes, and its HTTP
+    status, which is 200 for whatever has an id. The node stays up.
+    """
+    for body, status, code in REFUSED:
+        async with served.session.post(served.url, data=body) as answer:
+            assert answer.status == status, body[:80]
+            assert (await answer.json())["error"]["code"] == code, body[:80]
+    assert await served.result("health") == {}
+
+
+async def test_a_body_that_is_too_long_is_refused_in_the_protocols_form(served: Served) -> None:
+    """
+    It is an invalid request with no id, and the connection ends.
+    """
+    async with served.session.post(served.url, data=io.BytesIO(bytes(3_000_000))) as answer:
+        assert answer.status == 400
+        assert await answer.json() == {
+            "jsonrpc": "2.0",
+            "error": {
+                "code": -32600,
+                "message": "Invalid Request",
+                "data": "error reading request body: http: request body too large",
+            },
+        }
+    assert await served.result("health") == {}
+
+
+async def test_batches_are_answered_in_order(served: Served) -> None:
+    """
+    Notifications get no answer, one answer stands alone, none is an empty body, and over the
+    limit the batch is refused whole.
+    """
+
+    async def post(*requests: object) -> Any:
+        async with served.session.post(served.url, json=list(requests)) as answer:
+            assert answer.status == 200
+            text = await answer.text()
+            return json.loads(text) if text else None
+
+    def call(identity: object, method: str = "health") -> dict[str, object]:
+        return {"jsonrpc": "2.0", "id": identity, "method": method, "params": {}}
+
+    three = await post(call(7), call(None), call("x", "nothing"), None, call(2.5))
+    assert [answer["id"] for answer in three] == [7, "x", 2]
+    assert three[1]["error"] == {"code": -32601, "message": "Method not found"}
+    assert await post(call(1)) == {"jsonrpc": "2.0", "id": 1, "result": {}}
+    assert await post() is None
+    assert await post(call(None)) is None
+    many = await post(*[call(number) for number in range(MAX_BATCH_REQUESTS + 1)])
+    assert "exceeds maximum (10)" in many["error"]["data"]
+
+
+URIS = [
+    ("block?height=1", 200, "result"),
+    ('block?height="1"', 200, "result"),
+    ("block", 200, "result"),
+    ("block?height=x", 500, -32602),
+    ("block?height=0x01", 500, -32602),
+    ("block?height=99999999", 500, -32603),
+    ('tx_search?query="tx.height>0"&prove=true&page=1&order_by="desc"', 200, "result"),
+    ("tx_search?query=tx.height>0", 500, -32602),
+    ("tx_search?query=0x74782e6865696768743e30", 200, "result"),
+    ("check_tx?tx=0x613d62", 200, "result"),
+    ('check_tx?tx="a=b"', 200, "result"),
+    ("check_tx?tx=a", 500, -32602),
+    ("check_tx?tx=0x6", 500, -32602),
+    ('abci_query?path="/key"&data=0x61&prove=maybe', 500, -32602),
+    ("health?more=1", 200, "result"),
+    ("subscribe?query=1", 404, -32601),
+]
+
+
+async def test_uris_are_calls(served: Served) -> None:
+    """
+    Texts in quotes, bytes in 0x-hex or quotes, numbers plain; else CometBFT's error under id -1.
+    """
+    for uri, status, expected in URIS:
+        escaped = served.url + uri.replace('"', "%22").replace(">", "%3E")
+        async with served.session.get(yarl.URL(escaped, encoded=True)) as answer:
+            assert answer.status == status, uri
+            value = await answer.json()
+        assert value["id"] == -1
+        found = "result" if "result" in value else value["error"]["code"]
+        assert found == expected, uri
+
+
+async def test_pages_that_are_no_calls(served: Served) -> None:
+    """
+    The root lists the methods with their parameters; a path that is none is not found.
+    """
+    async with served.session.get(served.url) as answer:
+        assert answer.content_type == "text/html"
+        page = await answer.text()
+    assert "/block?height=_" in page
+    assert "dial_peers" not in page
+    async with served.session.get(served.url + "nothing") as answer:
+        assert answer.status == 404
+    async with served.session.post(served.url + "block", data={"height": "1"}) as answer:
+        assert (await answer.json())["result"]["block"]["header"]["height"] == "1"
+    async with served.session.post(served.url, data=b"") as answer:
+        assert answer.content_type == "text/html"
+
+
+# --- bounds -------------------------------------------------------------------------------
+
+
+async def test_connections_are_bounded(tmp_path: Path) -> None:
+    """
+    One over the limit is told so, in JSON, and closed; when another goes there is room.
+    """
+    async with serving(tmp_path, RpcConfig(max_open_connections=2)) as served:
+        one = await asyncio.open_connection("127.0.0.1", served.port)
+        two = await asyncio.open_connection("127.0.0.1", served.port)
+        await exchanged(*one)
+        await exchanged(*two)
+        three = await asyncio.open_connection("127.0.0.1", served.port)
+        refused = await three[0].read()
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"too many open connections" in refused
+        one[1].close()
+        await until(lambda: served.server.open_connections() == 1)
+        again = await asyncio.open_connection("127.0.0.1", served.port)
+        assert b"200 OK" in await exchanged(*again)
+        for _, writer in (two, three, again):
+            writer.close()
+
+
+async def test_half_open_and_unreading_clients_cost_their_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Half a head, half a body, and an answer that nobody reads: each connection ends by itself
+    and leaves nothing.
+    """
+    monkeypatch.setattr(http, "RPC_IDLE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(http, "RPC_READ_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(http, "RPC_WRITE_TIMEOUT_S", 0.2)
+    async with serving(tmp_path) as served:
+        for sent in (
+            b"",
+            b"POST / HTTP/1.1\r\nHost:",
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            writer.write(sent)
+            left = await reader.read()
+            assert left == b"" or b"i/o timeout" in left
+            writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1)
+        request = b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n"
+        writer.write(request)
+        await until(lambda: served.server.open_connections() == 1)
+        await until(lambda: not served.server.open_connections())
+        writer.close()
+        assert await served.result("health") == {}
+
+
+async def test_a_subscriber_that_never_reads_costs_its_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What waits for it is bounded by its buffer; it is cut off, and others get every block.
+    """
+    monkeypatch.setattr(http, "RPC_WRITE_TIMEOUT_S", 0.2)
+    async with serving(tmp_path, RpcConfig(subscription_buffer=5)) as served:
+        bus = served.node.executor.bus
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=999)
+        writer.write(
+            b"GET /websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade"
+            b"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        body = json.dumps({"id": 1, "method": "subscribe", "params": {"query": NEW_BLOCK}}).encode()
+        writer.write(bytes([0x81, 0x80 | len(body), 0, 0, 0, 0]) + body)
+        await until(lambda: bool(bus._clients))
+        item = Published(
+            TxPublished(1, 0, bytes(4_000_000), TxResult()),
+            (Event("tm", (("event", "NewBlock"),)),),
+        )
+        while bus._clients:
+            bus._publish(item)
+            await asyncio.sleep(0)
+        await until(lambda: not served.server.open_connections())
+        writer.close()
+        assert await served.result("health") == {}
+
+
+async def test_unsafe_methods_are_there_only_when_asked_for(tmp_path: Path) -> None:
+    """
+    Then they dial whom they are told and empty the mempool, and refuse what is no address.
+    """
+    node = MemoryNode(tmp_path)
+    assert not {"dial_peers", "dial_seeds", "unsafe_flush_mempool"} & node.rpc.routes().keys()
+    dialled: list[tuple[str, bool]] = []
+
+    class Peers:
+        def dial(self, address: PeerAddress, *, keep: bool) -> bool:
+            dialled.append((str(address), keep))
+            return len(dialled) < 3
+
+    node.rpc.unsafe = UnsafeMethods(Peers(), node.executor.mempool).routes()
+    node.executor.mempool.add(b"a=b")
+    dispatcher = Dispatcher(node.rpc.routes())
+
+    async def call(method: str, params: object) -> Any:
+        return (await dispatcher.answer_body({"id": 1, "method": method, "params": params}))[0]
+
+    one = "ab" * 20 + "@127.0.0.1:26656"
+    assert "in progress" in (await call("dial_seeds", {"seeds": [one]}))["result"]["log"]
+    assert "result" in await call("dial_peers", {"peers": [one], "persistent": True})
+    assert "error" in await call("dial_peers", {"peers": [one]})
+    assert "error" in await call("dial_peers", {"peers": []})
+    assert "error" in await call("dial_peers", {"peers": ["nobody"]})
+    assert (await call("unsafe_flush_mempool", None))["result"] == {}
+    node.shell.close()
+
+    assert dialled == [(one, False), (one, True), (one, False)]
+    assert len(node.executor.mempool) == 0
+    assert node.executor.mempool.total_bytes == 0
+    node.executor.mempool.add(b"a=b")
+
+
+# --- the other methods --------------------------------------------------------------------
+
+
+async def test_the_genesis_document_comes_whole_or_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The pieces put together are the document; a document of several comes in no other way.
+    """
+    node = MemoryNode(tmp_path)
+    node.shell.close()
+    dispatcher = Dispatcher(node.rpc.routes())
+
+    async def call(method: str, **params: object) -> Any:
+        return (await dispatcher.answer_body({"id": 1, "method": method, "params": params}))[0]
+
+    whole = (await call("genesis"))["result"]["genesis"]
+    only = (await call("genesis_chunked", chunk="0"))["result"]
+    assert (only["chunk"], only["total"]) == ("0", "1")
+    assert json.loads(base64.b64decode(only["data"])) == whole
+    monkeypatch.setattr(methods, "GENESIS_CHUNK_BYTES", 100)
+    assert "genesis_chunked" in (await call("genesis"))["error"]["data"]
+    total = int((await call("genesis_chunked"))["result"]["total"])
+    pieces = [(await call("genesis_chunked", chunk=n))["result"]["data"] for n in range(total)]
+    assert json.loads(b"".join(map(base64.b64decode, pieces))) == whole
+    assert (await call("genesis_chunked", chunk=total))["error"]["data"] == (
+        f"there are {total - 1} chunks, {total} is invalid"
+    )
+    assert (await call("genesis_chunked", chunk=-1))["error"]["code"] == -32602
+
+
+async def test_the_consensus_state_is_dumped(tmp_path: Path) -> None:
+    """
+    Votes are shown as CometBFT shows them, in short and in full.
+    """
+    node = MemoryNode(tmp_path)
+    dispatcher = Dispatcher(node.rpc.routes())
+    async with node.running():
+        await node.reach(3)
+    answer, _ = await dispatcher.answer_body({"id": 1, "method": "dump_consensus_state"})
+    full = answer["result"]["round_state"]
+    answer, _ = await dispatcher.answer_body({"id": 1, "method": "consensus_state"})
+    short = answer["result"]["round_state"]
+    address = node.key.address.hex().upper()
+
+    assert answer["result"].keys() == {"round_state"}
+    height = int(full["height"])
+    assert short["height/round/step"].startswith(f"{height}/0/")
+    assert full["votes"] == short["height_vote_set"]
+    assert short["proposer"] == {"address": address, "index": 0}
+    assert full["validators"]["validators"][0]["address"] == address
+    assert re.fullmatch(
+        rf"Vote\{{0:{address[:12]} {height - 1}/00/SIGNED_MSG_TYPE_PRECOMMIT\(Precommit\) "
+        r"[0-9A-F]{12} [0-9A-F]{12} 000000000000 @ [^ ]+Z\}",
+        full["last_commit"]["votes"][0],
+    )
+    assert full["last_commit"]["votes_bit_array"] == "BA{1:x} 10/10 = 1.00"
+    json.dumps(full)
+
+
+async def test_transactions_that_the_mempool_refuses_are_refused(served: Served) -> None:
+    """
+    A transaction seen already is an error in each of the three ways, and one that CheckTx
+    refuses is an answer with its code.
+    """
+    done = await served.commit(b"k=v")
+    assert done["height"] != "0"
+    tx = base64.b64encode(b"k=v").decode()
+    for method in ("broadcast_tx_sync", "broadcast_tx_async", "broadcast_tx_commit"):
+        error = (await served.call(method, tx=tx))["error"]
+        assert error["code"] == -32603
+        assert "tx already exists in cache" in error["data"]
+    wrong = base64.b64encode(b"no pair").decode()
+    assert (await served.result("broadcast_tx_sync", tx=wrong))["code"] == 1
+    assert (await served.result("broadcast_tx_async", tx=wrong))["code"] == 0
+    answer = await served.result("broadcast_tx_commit", tx=wrong)
+    assert (answer["check_tx"]["code"], answer["height"]) == (1, "0")
+
+
+async def test_what_a_block_changed_is_published(tmp_path: Path) -> None:
+    """
+    Its own events without the block, evidence in it, and validators that it named.
     """
     async with serving(tmp_path) as served:
-        for body, code in (
-            (b"{", -32700),
-            (b"[" * 100_000, -32700),
-            (b"[]", -32600),
-            (b"1", -32600),
-            (b'{"method": "nothing"}', -32601),
-            (b'{"method": "block", "params": "x"}', -32602),
-            (b'{"method": "block", "params": {"height": []}}', -32602),
-            (b'{"method": "block", "params": {"height": "99999999999"}}', -32603),
-        ):
-            async with served.session.post(served.url, data=body) as answer:
-                assert (await answer.json())["error"]["code"] == code, body[:50]
-        async with served.session.post(served.url, data=io.BytesIO(bytes(3_000_000))) as answer:
-            assert answer.status == 413
-        async with served.session.get(served.url + "block?height=1") as answer:
-            assert (await answer.json())["result"]["block"]["header"]["height"] == "1"
-        assert await served.result("health") == {}
+        await served.node.reach(4)
+        piece = evidence_of_height(served.node, 3)
+        block = served.node.executor.blocks.block(2)
+        block_id = served.node.executor.blocks.block_id(2)
+    bus = EventBus()
+    seen: list[Published] = []
+    bus.listen(seen.append)
+    result = FinalizeBlockResult(
+        events=(Event("mint", (("amount", "5"),)),),
+        validator_updates=(ValidatorUpdate(bytes(32), 0),),
+    )
+    bus.publish_block(replace(block, evidence=(piece,)), block_id, result)
+    shown = [event_json("q", item) for item in seen]
+
+    assert [each["data"]["type"].rpartition("/")[2] for each in shown] == [
+        "NewBlock", "NewBlockHeader", "NewBlockEvents", "NewEvidence", "ValidatorSetUpdates"
+    ]  # fmt: skip
+    values = [each["data"]["value"] for each in shown]
+    assert values[2]["height"] == "2"
+    assert values[2]["num_txs"] == "0"
+    assert shown[2]["events"]["mint.amount"] == ["5"]
+    assert values[3] == {"height": "2", "evidence": evidence_json(piece)}
+    assert values[4]["validator_updates"][0]["voting_power"] == "0"
+
+
+async def test_subscribers_of_one_query_share_what_is_written() -> None:
+    """
+    An event is matched and written once for all of them.
+    """
+    bus = EventBus()
+    query = parse_query(NEW_BLOCK)
+    queues = [bus.subscribe(str(number), query).queue for number in range(3)]
+    bus._publish(
+        Published(TxPublished(1, 0, b"", TxResult()), (Event("tm", (("event", "NewBlock"),)),))
+    )
+    deliveries = [queue.get_nowait() for queue in queues]
+    calls: list[str] = []
+
+    def write(text: str, _: Published) -> bytes:
+        calls.append(text)
+        return b"x"
+
+    assert {id(each) for each in deliveries} == {id(deliveries[0])}
+    assert [each.written(write) for each in deliveries] == [b"x"] * 3
+    assert calls == [NEW_BLOCK]
+
+
+def test_the_rpc_listens_on_loopback_unless_told() -> None:
+    """
+    And the methods that change the node are off.
+    """
+    assert RpcConfig().laddr.host == "127.0.0.1"
+    assert not RpcConfig().unsafe
+    assert parse_config("").rpc == RpcConfig()

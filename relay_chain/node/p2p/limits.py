@@ -38,6 +38,9 @@ MAX_OUTBOUND_PEERS = 10
 MAX_PENDING_HANDSHAKES = 64
 """Connections that may be in their handshake at once; more are closed on arrival."""
 
+MAX_ASKED_PEERS = 32
+"""Peers that an operator asked for and that are not dialled yet; the next is refused."""
+
 SEND_BYTES_PER_SECOND = 5_120_000
 """CometBFT config, ``p2p.send_rate``."""
 

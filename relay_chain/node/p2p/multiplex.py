@@ -48,6 +48,19 @@ class ChannelDescriptor:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelState:
+    """How full a channel of one connection is."""
+
+    id: int
+    priority: int
+    capacity: int
+    """Messages that its queue holds."""
+    waiting: int
+    recently_sent: int
+    """Bytes, the older ones counted less."""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageReceived:
     """A whole message of a channel."""
 
@@ -135,6 +148,19 @@ class MultiplexConnection:
             return False
         channel.waiting.append(message)
         return True
+
+    def states(self) -> tuple[ChannelState, ...]:
+        """Return how full each channel is."""
+        return tuple(
+            ChannelState(
+                number,
+                channel.descriptor.priority,
+                channel.descriptor.send_queue_messages,
+                len(channel.waiting),
+                int(channel.recently_sent),
+            )
+            for number, channel in sorted(self._channels.items())
+        )
 
     def has_room(self, channel_id: int) -> bool:
         """Return whether ``try_send`` would queue a message now."""

@@ -18,7 +18,12 @@ from relay_chain.node.p2p.limits import (
     SEND_TIMEOUT_NS,
     WRITE_TIMEOUT_NS,
 )
-from relay_chain.node.p2p.multiplex import ChannelDescriptor, MultiplexConnection, RateLimiter
+from relay_chain.node.p2p.multiplex import (
+    ChannelDescriptor,
+    ChannelState,
+    MultiplexConnection,
+    RateLimiter,
+)
 from relay_chain.node.p2p.node_info import NodeInfo
 from relay_chain.node.p2p.secret_connection import Received
 
@@ -83,6 +88,10 @@ class Peer:
     def has_channel(self, channel_id: int) -> bool:
         """Return whether both sides serve a channel."""
         return channel_id in self._channels
+
+    def channel_states(self) -> tuple[ChannelState, ...]:
+        """Return how full each channel to it is."""
+        return self._connection.states()
 
     def try_send(self, channel_id: int, message: bytes) -> bool:
         """Queue a message; False, and nothing sent, if the queue is full or the peer gone."""

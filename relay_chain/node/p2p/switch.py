@@ -25,6 +25,7 @@ from relay_chain.node.p2p.limits import (
     BAN_NS,
     DIAL_TIMEOUT_NS,
     HANDSHAKE_TIMEOUT_NS,
+    MAX_ASKED_PEERS,
     MAX_BANS,
     MAX_INBOUND_PEERS,
     MAX_PENDING_HANDSHAKES,
@@ -94,6 +95,7 @@ class Switch:
         self._bans: dict[PeerId, TimestampNs] = {}
         self._listening = asyncio.Event()
         self._stopping = False
+        self._asked: asyncio.Queue[tuple[PeerAddress, bool]] = asyncio.Queue(MAX_ASKED_PEERS)
         self.listen_port = config.listen_port
         self._log = structlog.get_logger().bind(node=node_key.id[:8])
 
@@ -114,6 +116,15 @@ class Switch:
         peer = self._peers.get(peer_id)
         if peer is not None:
             peer.disconnect(reason)
+
+    def dial(self, address: PeerAddress, *, keep: bool) -> bool:
+        """Dial a peer soon, and with ``keep`` for ever; False if too many wait for that."""
+        if self._asked.full():
+            return False
+        if keep:
+            self._persistent.add(address.id)
+        self._asked.put_nowait((address, keep))
+        return True
 
     async def wait_listening(self) -> int:
         """Return the port once the switch listens."""
@@ -144,7 +155,9 @@ class Switch:
                     group.create_task(reactor.run(self))
                 for address in self._config.persistent_peers:
                     group.create_task(self._keep_dialling(address))
-                await asyncio.Event().wait()
+                while True:
+                    address, keep = await self._asked.get()
+                    group.create_task(self._keep_dialling(address) if keep else self._dial(address))
             finally:
                 self._stopping = True
                 server.close()

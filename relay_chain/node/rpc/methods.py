@@ -1,41 +1,36 @@
 """The methods of the JSON-RPC, by CometBFT's names; what each returns is its ``result``."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from chainkit.commitments.merkle import proofs
 from chainkit.formats.tendermint.block_codec import hash_of_evidence
 from chainkit.formats.tendermint.hashing import tx_hash
-from chainkit.formats.tendermint.types import NIL_BLOCK_ID, Block
-from chainkit.primitives.errors import RuleBroken
-from chainkit.primitives.hashing import sha256
+from chainkit.formats.tendermint.types import NIL_BLOCK_ID
 from chainkit.primitives.timestamps import format_rfc3339
 from chainkit.primitives.types import BlockHeight, TimestampNs
 from relay_chain.consensus.state import next_height
 from relay_chain.node.api.methods import Api
 from relay_chain.node.consensus_shell import ConsensusShell
 from relay_chain.node.event_bus import Published, TxPublished
-from relay_chain.node.event_index import IndexedTx
-from relay_chain.node.event_query import parse_query
 from relay_chain.node.executor import Executor
 from relay_chain.node.genesis import genesis_to_json
 from relay_chain.node.json_forms import JsonObject, params_to_json, public_key_to_json, to_base64
 from relay_chain.node.limits import (
     BROADCAST_COMMIT_TIMEOUT_S,
+    GENESIS_CHUNK_BYTES,
     MAX_ABCI_QUERY_BYTES,
     MAX_BLOCKCHAIN_METAS,
 )
-from relay_chain.node.mempool import TxInCache
+from relay_chain.node.mempool import MempoolFull, TxInCache, TxTooLarge
 from relay_chain.node.ports import TxResult
 from relay_chain.node.rpc import shapes
+from relay_chain.node.rpc.dispatch import Route
 from relay_chain.node.rpc.evidence_forms import evidence_of
-from relay_chain.node.rpc.parameters import BadRequest, Parameters, paginate
-
-T = TypeVar("T")
-Method = Callable[[Parameters], JsonObject | Awaitable[JsonObject]]
+from relay_chain.node.rpc.parameters import BadRequest, Parameters, WrongParameter, paginate
+from relay_chain.node.rpc.round_forms import round_state_json, round_state_simple_json
+from relay_chain.node.rpc.searches import Searches
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +50,7 @@ class NodeFacts:
 
 @dataclass(slots=True)
 class RpcMethods:
-    """The methods over one node. Mutable only in who waits for a commit."""
+    """The methods over one node. Mutable only in who waits for a commit, and a cache."""
 
     executor: Executor
     consensus: ConsensusShell
@@ -63,24 +58,32 @@ class RpcMethods:
     facts: NodeFacts
     peers: Callable[[], tuple[JsonObject, ...]]
     catching_up: Callable[[], bool]
+    peer_states: Callable[[], tuple[JsonObject, ...]] = tuple
+    """Each peer's address and where its consensus is."""
+    unsafe: Mapping[str, Route] = field(default_factory=dict)
+    """Methods by which whoever reaches the RPC changes the node; only where asked for."""
+    commit_timeout_s: float = BROADCAST_COMMIT_TIMEOUT_S
+    _genesis: bytes = b""
     _waiting: dict[bytes, list[asyncio.Future[TxPublished]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.executor.bus.listen(self._committed)
 
-    def routes(self) -> dict[str, tuple[Method, tuple[str, ...]]]:
+    def routes(self) -> dict[str, Route]:
         """Return each method with its parameters in order."""
         page = ("page", "per_page")
-        return {
+        search = Searches(self.executor)
+        routes: dict[str, Route] = {
             "health": (lambda _: {}, ()),
             "status": (self.status, ()),
             "net_info": (self.net_info, ()),
             "genesis": (self.genesis, ()),
+            "genesis_chunked": (self.genesis_chunked, ("chunk",)),
             "blockchain": (self.blockchain, ("minHeight", "maxHeight")),
             "block": (self.block, ("height",)),
             "block_by_hash": (self.block_by_hash, ("hash",)),
             "block_results": (self.block_results, ("height",)),
-            "block_search": (self.block_search, ("query", *page, "order_by")),
+            "block_search": (search.block_search, ("query", *page, "order_by")),
             "header": (self.header, ("height",)),
             "header_by_hash": (self.header_by_hash, ("hash",)),
             "commit": (self.commit, ("height",)),
@@ -90,8 +93,8 @@ class RpcMethods:
             "dump_consensus_state": (self.dump_consensus_state, ()),
             "unconfirmed_txs": (self.unconfirmed_txs, ("limit",)),
             "num_unconfirmed_txs": (self.num_unconfirmed_txs, ()),
-            "tx": (self.tx, ("hash", "prove")),
-            "tx_search": (self.tx_search, ("query", "prove", *page, "order_by")),
+            "tx": (search.tx, ("hash", "prove")),
+            "tx_search": (search.tx_search, ("query", "prove", *page, "order_by")),
             "check_tx": (self.check_tx, ("tx",)),
             "broadcast_tx_async": (self.broadcast_tx_async, ("tx",)),
             "broadcast_tx_sync": (self.broadcast_tx_sync, ("tx",)),
@@ -100,6 +103,7 @@ class RpcMethods:
             "abci_info": (self.abci_info, ()),
             "abci_query": (self.abci_query, ("path", "data", "height", "prove")),
         }
+        return {**routes, **self.unsafe}
 
     # --- about the node -----------------------------------------------------------------
 
@@ -151,9 +155,30 @@ class RpcMethods:
             "peers": list(peers),
         }
 
+    def _genesis_bytes(self) -> bytes:
+        if not self._genesis:
+            self._genesis = json.dumps(genesis_to_json(self.executor.genesis)).encode()
+        return self._genesis
+
     def genesis(self, _: Parameters) -> JsonObject:
-        """Return the genesis document."""
+        """Return the genesis document, unless it is too long for one answer."""
+        if len(self._genesis_bytes()) > GENESIS_CHUNK_BYTES:
+            raise BadRequest(
+                "genesis response is large, please use the genesis_chunked API instead"
+            )
         return {"genesis": genesis_to_json(self.executor.genesis)}
+
+    def genesis_chunked(self, params: Parameters) -> JsonObject:
+        """Return one piece of the genesis document's JSON."""
+        data, number = self._genesis_bytes(), params.number("chunk") or 0
+        total = -(-len(data) // GENESIS_CHUNK_BYTES)
+        if number < 0:
+            raise WrongParameter("chunk must not be negative")
+        if number >= total:
+            raise BadRequest(f"there are {total - 1} chunks, {number} is invalid")
+        start = number * GENESIS_CHUNK_BYTES
+        piece = data[start : start + GENESIS_CHUNK_BYTES]
+        return {"chunk": str(number), "total": str(total), "data": to_base64(piece)}
 
     # --- blocks -------------------------------------------------------------------------
 
@@ -222,8 +247,11 @@ class RpcMethods:
     def blockchain(self, params: Parameters) -> JsonObject:
         """Return up to 20 headers, the newest first."""
         blocks, last = self.executor.blocks, self.executor.state.last_block_height
-        high = min(params.number("maxHeight") or last, last)
-        low = max(params.number("minHeight") or 1, blocks.base(), high - MAX_BLOCKCHAIN_METAS + 1)
+        low, high = params.number("minHeight") or 0, params.number("maxHeight") or 0
+        if low < 0 or high < 0:
+            raise BadRequest("heights must be non-negative")
+        high = min(high or last, last)
+        low = max(low, 1, blocks.base(), high - MAX_BLOCKCHAIN_METAS + 1)
         if low > high:
             raise BadRequest(f"min height {low} can't be greater than max height {high}")
         metas = (blocks.meta(BlockHeight(height)) for height in range(high, low - 1, -1))
@@ -240,11 +268,15 @@ class RpcMethods:
             raise BadRequest(f"could not find results for height #{height}")
         return shapes.block_results_json(height, result)
 
+    def _uncommitted(self, params: Parameters) -> BlockHeight:
+        """Return the height asked; the next one may be, and is meant where none is."""
+        if params.number("height") is None:
+            return next_height(self.executor.state)
+        return self._height(params, ahead=1)
+
     def validators(self, params: Parameters) -> JsonObject:
         """Return a page of the validators of a height; the next one may be asked."""
-        asked = params.number("height")
-        state = self.executor.state
-        height = next_height(state) if asked is None else self._height(params, ahead=1)
+        height = self._uncommitted(params)
         found = self.executor.states.validators(height)
         if found is None:
             raise BadRequest(f"could not find validator set for height #{height}")
@@ -259,7 +291,7 @@ class RpcMethods:
 
     def consensus_params(self, params: Parameters) -> JsonObject:
         """Return the parameters of a height."""
-        height = self._height(params, ahead=1)
+        height = self._uncommitted(params)
         found = self.executor.states.consensus_params(height)
         if found is None:
             raise BadRequest(f"could not find consensus params for height #{height}")
@@ -269,45 +301,17 @@ class RpcMethods:
 
     def consensus_state(self, _: Parameters) -> JsonObject:
         """Return where consensus is, in short."""
-        machine = self.consensus.machine
-        rounds = machine.rounds
-        proposer = machine.round_validators.proposer
-        validators = machine.context.validators.validators
-        index = next(
-            (i for i, v in enumerate(validators) if proposer and v.address == proposer.address), 0
-        )
-        proposal = machine.proposal
-        pair = (machine.votes.prevotes(machine.round), machine.votes.precommits(machine.round))
-        counts = [list(votes.bits()) if votes else [] for votes in pair]
-        drawn = ["".join("x" if bit else "_" for bit in bits) for bits in counts]
-        return {
-            "round_state": {
-                "height/round/step": f"{machine.height}/{rounds.round}/{int(machine.step)}",
-                "start_time": format_rfc3339(self.executor.state.last_block_time),
-                "proposal_block_hash": (
-                    shapes.upper_hex(proposal.block_id.hash) if proposal else ""
-                ),
-                "locked_block_hash": "",
-                "valid_block_hash": "",
-                "height_vote_set": [
-                    {
-                        "round": rounds.round,
-                        "prevotes": [],
-                        "prevotes_bit_array": f"BA{{{len(counts[0])}:{drawn[0]}}}",
-                        "precommits": [],
-                        "precommits_bit_array": f"BA{{{len(counts[1])}:{drawn[1]}}}",
-                    }
-                ],
-                "proposer": {
-                    "address": shapes.upper_hex(proposer.address if proposer else b""),
-                    "index": index,
-                },
-            }
-        }
+        shell = self.consensus
+        return {"round_state": round_state_simple_json(shell.machine, shell.started_at)}
 
-    def dump_consensus_state(self, params: Parameters) -> JsonObject:
-        """Return where consensus is, with the peers."""
-        return {**self.consensus_state(params), "peers": list(self.peers())}
+    def dump_consensus_state(self, _: Parameters) -> JsonObject:
+        """Return where consensus is, and the peers'."""
+        shell = self.consensus
+        parts = shell.view().parts
+        return {
+            "round_state": round_state_json(shell.machine, shell.started_at, parts),
+            "peers": list(self.peer_states()),
+        }
 
     # --- transactions -------------------------------------------------------------------
 
@@ -332,50 +336,6 @@ class RpcMethods:
             "txs": None,
         }
 
-    def _tx_json(self, item: IndexedTx, *, prove: bool) -> JsonObject:
-        fields: JsonObject = {
-            "hash": shapes.upper_hex(item.hash),
-            "height": str(item.height),
-            "index": item.index,
-            "tx_result": shapes.tx_result_json(item.result),
-            "tx": to_base64(item.tx),
-        }
-        block = self.executor.blocks.block(item.height) if prove else None
-        if block is not None:
-            fields["proof"] = _proof_json(block, item.index)
-        return fields
-
-    def tx(self, params: Parameters) -> JsonObject:
-        """Return a committed transaction."""
-        digest = params.hash("hash")
-        found = self.executor.index.tx(digest)
-        if found is None:
-            raise BadRequest(f"tx ({shapes.upper_hex(digest)}) not found")
-        return self._tx_json(found, prove=params.flag("prove"))
-
-    def tx_search(self, params: Parameters) -> JsonObject:
-        """Return a page of the transactions that match a query."""
-        found = self.executor.index.search_txs(parse_query(params.string("query")))
-        ordered = _ordered(found, params)
-        page, per_page = params.page()
-        prove = params.flag("prove")
-        indices = paginate(page, per_page, len(ordered))
-        return {
-            "txs": [self._tx_json(ordered[i], prove=prove) for i in indices],
-            "total_count": str(len(ordered)),
-        }
-
-    def block_search(self, params: Parameters) -> JsonObject:
-        """Return a page of the blocks that match a query."""
-        found = self.executor.index.search_blocks(parse_query(params.string("query")))
-        ordered = _ordered(found, params)
-        page, per_page = params.page()
-        indices = paginate(page, per_page, len(ordered))
-        return {
-            "blocks": [self._block(ordered[i]) for i in indices],
-            "total_count": str(len(ordered)),
-        }
-
     def check_tx(self, params: Parameters) -> JsonObject:
         """Judge a transaction without keeping it."""
         return shapes.tx_result_json(
@@ -383,22 +343,15 @@ class RpcMethods:
         )
 
     def broadcast_tx_async(self, params: Parameters) -> JsonObject:
-        """Give a transaction to the mempool; what came of it is not said."""
+        """Give a transaction to the mempool; what CheckTx found is not said."""
         tx = params.data("tx")
-        with contextlib.suppress(RuleBroken):
-            self.executor.mempool.add(tx)
+        self.executor.mempool.add(tx)
         return _broadcast_json(tx, TxResult())
 
     def broadcast_tx_sync(self, params: Parameters) -> JsonObject:
         """Give a transaction to the mempool, and say what CheckTx found."""
         tx = params.data("tx")
-        return _broadcast_json(tx, self._add(tx))
-
-    def _add(self, tx: bytes) -> TxResult:
-        try:
-            return self.executor.mempool.add(tx)
-        except TxInCache as error:
-            raise BadRequest(str(error)) from error
+        return _broadcast_json(tx, self.executor.mempool.add(tx))
 
     async def broadcast_tx_commit(self, params: Parameters) -> JsonObject:
         """Give a transaction to the mempool and wait until it is in a block."""
@@ -409,10 +362,12 @@ class RpcMethods:
         checked = TxResult()
         committed: TxPublished | None = None
         try:
-            checked = self._add(tx)
+            checked = self.executor.mempool.add(tx)
             if checked.code == 0:
-                async with asyncio.timeout(BROADCAST_COMMIT_TIMEOUT_S):
+                async with asyncio.timeout(self.commit_timeout_s):
                     committed = await done
+        except (TxInCache, MempoolFull, TxTooLarge) as error:
+            raise BadRequest(f"error on broadcastTxCommit: {error}") from error
         except TimeoutError as error:
             raise BadRequest("timed out waiting for tx to be included in a block") from error
         finally:
@@ -473,26 +428,4 @@ def _broadcast_json(tx: bytes, result: TxResult) -> JsonObject:
         "log": result.log,
         "codespace": result.codespace,
         "hash": shapes.upper_hex(tx_hash(tx)),
-    }
-
-
-def _ordered(found: tuple[T, ...], params: Parameters) -> tuple[T, ...]:
-    order = params.string("order_by")
-    if order not in {"", "asc", "desc"}:
-        raise BadRequest('expected order_by to be either "asc" or "desc" or empty')
-    return found[::-1] if order == "desc" else found
-
-
-def _proof_json(block: Block, index: int) -> JsonObject:
-    root, all_proofs = proofs([sha256(tx) for tx in block.txs])
-    proof = all_proofs[index]
-    return {
-        "root_hash": shapes.upper_hex(root),
-        "data": to_base64(block.txs[index]),
-        "proof": {
-            "total": str(proof.total),
-            "index": str(proof.index),
-            "leaf_hash": to_base64(proof.leaf_hash),
-            "aunts": [to_base64(aunt) for aunt in proof.aunts],
-        },
     }

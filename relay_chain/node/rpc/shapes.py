@@ -19,7 +19,15 @@ from chainkit.primitives.timestamps import format_rfc3339
 from chainkit.runtime.events import Event
 from chainkit.runtime.module import ValidatorUpdate
 from relay_chain.node.block_store import BlockMeta
-from relay_chain.node.event_bus import BlockPublished, HeaderPublished, Published, TxPublished
+from relay_chain.node.event_bus import (
+    BlockEventsPublished,
+    BlockPublished,
+    EvidencePublished,
+    HeaderPublished,
+    Published,
+    TxPublished,
+    ValidatorsPublished,
+)
 from relay_chain.node.json_forms import JsonObject, params_to_json, public_key_to_json, to_base64
 from relay_chain.node.ports import FinalizeBlockResult, QueryResult, TxResult
 
@@ -269,6 +277,19 @@ def _payload_json(item: Published) -> JsonObject:
         case HeaderPublished(block):
             value = {"header": header_json(block.header)}
             return {"type": "tendermint/event/NewBlockHeader", "value": value}
+        case BlockEventsPublished(height, events, num_txs):
+            value = {
+                "height": str(height),
+                "events": events_json(events),
+                "num_txs": str(num_txs),
+            }
+            return {"type": "tendermint/event/NewBlockEvents", "value": value}
+        case EvidencePublished(height, evidence):
+            value = {"height": str(height), "evidence": evidence_json(evidence)}
+            return {"type": "tendermint/event/NewEvidence", "value": value}
+        case ValidatorsPublished(validators):
+            value = {"validator_updates": [validator_json(each) for each in validators]}
+            return {"type": "tendermint/event/ValidatorSetUpdates", "value": value}
         case TxPublished(height, index, tx, result):
             inner = _without_zeros(tx_result_json(result))
             fields: JsonObject = {"height": str(height), "tx": to_base64(tx), "result": inner}
