@@ -2,6 +2,7 @@
 
 ``run_scenario(scenario, spec=..., home=..., say=...)`` gives the scenario a running
 :class:`Network` and ends every child afterwards, also on an error, Ctrl-C or SIGTERM.
+``open_network(home, place, say=...)`` does the same for a network that is on disk.
 """
 
 import asyncio
@@ -9,8 +10,8 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -360,13 +361,30 @@ async def _run(
     began_s = time.monotonic()
     place = create_network(home, spec)
     prepare(home, place)
-    children = child_specs(home, place, broker=spec.broker.kind == "embedded")
+    async with open_network(home, place, say=say, began_s=began_s) as network:
+        for chain in place.chains:
+            await network.wait_for_height(chain.name, READY_HEIGHT)
+        return await scenario(network)
+
+
+@asynccontextmanager
+async def open_network(
+    home: Path, place: NetPlace, *, say: Report, began_s: float = 0.0
+) -> AsyncIterator[Network]:
+    """Start the processes of a network that was written, and end them all afterwards.
+
+    Args:
+        home: Its folder, where none of them runs.
+        place: What is where in it.
+        say: Takes progress.
+        began_s: For :attr:`Network.began_s`.
+    """
+    children = child_specs(home, place, broker=place.spec.broker.kind == "embedded")
     names = ", ".join(child.name for child in children)
     say(f"starting {len(children)} processes in {home}: {names}")
     async with AsyncExitStack() as stack:
         devnet = await stack.enter_async_context(Devnet(home, children))
         reader = await stack.enter_async_context(NetReader(place))
-        network = Network(home, spec, place, devnet, reader, say=say, began_s=began_s, stack=stack)
-        for chain in place.chains:
-            await network.wait_for_height(chain.name, READY_HEIGHT)
-        return await scenario(network)
+        yield Network(
+            home, place.spec, place, devnet, reader, say=say, began_s=began_s, stack=stack
+        )
