@@ -82,7 +82,8 @@ LAPTOP = Thresholds(
     MappingProxyType(
         {
             **STANDARD.least,
-            Axis.CONTROL: (1, 2, 3, 7),
+            Axis.CONTROL: (1, 1, 2, 7),
+            Axis.CHANGE_CONTROL: (0, 1, 10, DAY_S),
             Axis.LIVENESS: (1, 2, 500_000, 900_000),
             Axis.HISTORY: (0, 0, 0, 1_000),
         }

@@ -1,6 +1,7 @@
 """What the hub measures of each chain, and what follows when it falls or cheats."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from chainkit.runtime.context import Context
 from chainkit.runtime.events import Event
@@ -26,11 +27,21 @@ HALTED = "it brought no new height"
 FROZEN = "misbehaviour was proved, its client is frozen"
 
 
+class OwnFacts(Protocol):
+    """What the hub measures of itself."""
+
+    def readings(self, ctx: Context) -> tuple[Reading, ...]:
+        """Return its axes as they are now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Monitor:
     """Measures the chains at every block of the hub."""
 
     clients: Clients
+    own: OwnFacts | None = None
+    """What the hub measures of itself; None where everything is declared."""
 
     def begin_block(self, ctx: Context) -> None:
         """Measure every chain: freeze and isolate on proof, fall at once, rise slowly."""
@@ -38,7 +49,7 @@ class Monitor:
         params = store.params()
         boundary = ctx.height % params.epoch_blocks == 0
         for chain in tuple(store.chains()):
-            seen = self._count_epoch(ctx, chain) if boundary else chain
+            seen = self._count_epoch(ctx, chain, params) if boundary else chain
             seen = self._isolate(ctx, store, seen, params)
             seen = self.remeasure(ctx, store, seen, params)
             if seen != chain:
@@ -73,7 +84,10 @@ class Monitor:
 
     def readings(self, ctx: Context, chain: ChainRecord, params: Params) -> tuple[Reading, ...]:
         """Return what was measured, and what is declared of the rest."""
-        measured = () if chain.name == HUB else self._measured(ctx, chain, params)
+        if chain.name != HUB:
+            measured = self._measured(ctx, chain, params)
+        else:
+            measured = () if self.own is None else self.own.readings(ctx)
         known = {reading.axis for reading in measured}
         return (*measured, *(entry for entry in chain.declared if entry.axis not in known))
 
@@ -121,12 +135,15 @@ class Monitor:
             Reading(Axis.HISTORY, history_score(since, age), measured, f"{age} epochs"),
         )
 
-    def _count_epoch(self, ctx: Context, chain: ChainRecord) -> ChainRecord:
+    def _count_epoch(self, ctx: Context, chain: ChainRecord, params: Params) -> ChainRecord:
         """Return the chain with the epoch that ends now counted."""
         if not chain.client_id:
             return chain
         latest = str(self.clients.latest_height(ctx, chain.client_id))
         advanced = latest != chain.seen_height
+        if not (advanced or params.stale_epochs):
+            # Where nobody must report, an epoch without news is none that was missed.
+            return chain
         return replace(
             chain,
             epochs_due=chain.epochs_due + 1,

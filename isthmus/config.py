@@ -13,6 +13,7 @@ import msgspec
 
 from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.limits import MAX_CHAIN_ID_BYTES
+from isthmus.default_levels import default_levels
 from isthmus.discovery import chain_kind_names
 
 MAX_SPEC_BYTES = 262_144
@@ -137,7 +138,13 @@ class BrokerSpec(_Table, frozen=True):
 
 
 _CHAINS = (
-    ChainSpec(name="hub", kind="hub", validators=4, denom="uisth"),
+    ChainSpec(
+        name="hub",
+        kind="hub",
+        validators=4,
+        denom="uisth",
+        genesis={"integrity": default_levels("isthmus", "uisth")},
+    ),
     ChainSpec(name="zone-a", denom="utoka"),
     ChainSpec(name="zone-b", denom="utokb"),
 )

@@ -11,12 +11,14 @@ from pathlib import Path
 import click
 
 from chainkit.primitives.errors import OperationFailed
+from isthmus.binding import bind_chains
 from isthmus.cli.keys import accounts_json, accounts_text
 from isthmus.cli.output import Command, Output, home_option, json_option, say_when_slow
 from isthmus.cli.session import Session
 from isthmus.config import BadSpec, NetSpec, read_spec, with_broker
 from isthmus.devnet import Devnet, NetReader, NotReady, child_specs, stop_running
 from isthmus.homes import NET_FILE, NetPlace, create_network, read_network
+from isthmus.ports import ChainUser
 from isthmus.processes import running_processes
 from isthmus.routes import Link, all_links
 
@@ -90,6 +92,7 @@ async def _run(home: Path, place: NetPlace, output: Output) -> None:
         async with Devnet(home, children) as net, NetReader(place) as reader:
             await wait_for_blocks(place, reader, output, net)
             await wait_for_channels(home, place.spec, output, net)
+            await bind_to_clients(home, output)
             output.result(describe(home, place), lambda: _introduce(home, place))
             await net.watch()
     except asyncio.CancelledError:
@@ -144,6 +147,23 @@ async def wait_for_channels(home: Path, spec: NetSpec, output: Output, net: Devn
             if time.monotonic() > deadline:
                 raise NotReady(reason=reason, timeout_s=CHANNELS_TIMEOUT_S)
             await asyncio.sleep(POLL_S)
+
+
+async def bind_to_clients(home: Path, output: Output) -> None:
+    """Let the hub know which client follows which of the chains that it was told of.
+
+    Raises:
+        NotBound: It refused.
+        NotReady: It took too long.
+    """
+    async with Session(home) as session:
+
+        async def sign_as(chain: str, account: str) -> ChainUser:
+            return await session.user(session.chain(chain), account)
+
+        bound = await bind_chains(await session.users(), session.place.accounts, sign_as)
+        if bound:
+            output.progress(f"the hub rates {', '.join(bound)} by their clients")
 
 
 def missing_channels(spec: NetSpec, links: tuple[Link, ...]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from chainkit.commitments.database import KeyValueDatabase
 from chainkit.primitives.bech32 import encode_bech32
 from chainkit.runtime.application import Application, Settings
+from parachains.hub.queries import INTEGRITY_QUERIES
 from parachains.sdk.kinds import ChainPlan, NodeParts
 from parachains.zone.homes import GENESIS_POWER, GenesisOperator
 from parachains.zone.kind import TendermintKind
@@ -38,7 +39,7 @@ CHAIN_KIND = TendermintKind(
     "hub",
     "stake, slashing, governance and IBC: the chain in the middle",
     _staked_validators,
-    (*CORE_QUERIES, *STAKE_QUERIES),
+    (*CORE_QUERIES, *STAKE_QUERIES, *INTEGRITY_QUERIES),
 )
 """What discovery finds."""
 

@@ -14,7 +14,7 @@ from chainkit.modules.genesis import integer
 from chainkit.primitives.amounts import Coin
 from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.timestamps import seconds_to_ns
-from chainkit.primitives.types import Address, Denom, TimestampNs
+from chainkit.primitives.types import Address, Denom, DurationNs, TimestampNs
 from chainkit.runtime.context import Context
 from chainkit.runtime.errors import InsufficientFunds, InvalidRequest, NotFound, Unauthorized
 from chainkit.runtime.events import Event
@@ -133,6 +133,10 @@ class GovernanceModule(BaseModule):
                 self._decide(ctx, proposal)
         return ()
 
+    def voting_period(self, ctx: Context) -> DurationNs:
+        """Return how long a vote lasts."""
+        return seconds_to_ns(self._setting(ctx, VOTING_PERIOD_KEY))
+
     def _setting(self, ctx: Context, key: bytes) -> int:
         value = ctx.store(STORE).get(key)
         assert value is not None, "genesis writes the settings"
@@ -155,7 +159,7 @@ class GovernanceModule(BaseModule):
         store = ctx.store(STORE)
         number = int.from_bytes(store.get(NEXT_ID_KEY) or b"\x01", "big")
         store.set(NEXT_ID_KEY, (number + 1).to_bytes(8, "big"))
-        period = seconds_to_ns(self._setting(ctx, VOTING_PERIOD_KEY))
+        period = self.voting_period(ctx)
         proposal = Proposal(number, message, ctx.time, TimestampNs(ctx.time + period))
         self._save(ctx, proposal)
         store.set(ACTIVE + number.to_bytes(8, "big"), b"\x01")
