@@ -4,6 +4,7 @@ from tests.mutants.support import Mutant
 
 _SUPPLY = "tests/unit/test_demos_supply.py"
 _BITCOIN = "tests/unit/test_demos_supply_bitcoin.py"
+_ETHEREUM = "tests/unit/test_demos_supply_ethereum.py"
 
 MUTANTS = [
     Mutant(
@@ -75,5 +76,47 @@ MUTANTS = [
         'block["previousblockhash"] != self._page.block_hash:',
         'block["previousblockhash"] == "":',
         f"{_BITCOIN}::test_a_reorganisation_below_final_blocks_ends_the_reading",
+    ),
+    Mutant(
+        "burnt-coins-are-not-missed",
+        "demos/supply_ethereum.py",
+        'issued[self._denom] -= _integer(header["baseFeePerGas"]) * _integer(header["gasUsed"])',
+        "issued[self._denom] -= 0",
+        f"{_ETHEREUM}::test_every_block_agrees_with_the_state",
+    ),
+    Mutant(
+        "an-account-brings-what-it-has-when-it-is-named",
+        "demos/supply_ethereum.py",
+        "self._ask_balances(new, (self._denom,), 0)",
+        "self._ask_balances(new, (self._denom,), height - 1)",
+        f"{_ETHEREUM}::test_coins_out_of_nothing_are_told",
+    ),
+    Mutant(
+        "mints-on-an-account-chain-are-not-read",
+        "demos/supply_ethereum.py",
+        "amount * ((sender == ZERO) - (receiver == ZERO))",
+        "0",
+        f"{_ETHEREUM}::test_every_block_agrees_with_the_state",
+    ),
+    Mutant(
+        "ethereum-blocks-need-not-stand-on-one-another",
+        "demos/supply_ethereum.py",
+        'header["parentHash"] != last.block_hash:',
+        'header["parentHash"] == "":',
+        f"{_ETHEREUM}::test_blocks_that_do_not_fit_end_the_reading",
+    ),
+    Mutant(
+        "receipts-of-any-block-will-do",
+        "demos/supply_ethereum.py",
+        'if {_text(each["blockHash"]) for each in done} - {_text(header["hash"])}:',
+        "if False:",
+        f"{_ETHEREUM}::test_blocks_that_do_not_fit_end_the_reading",
+    ),
+    Mutant(
+        "holders-of-a-token-are-not-added-up",
+        "demos/supply_ethereum.py",
+        "return {denom: held[denom] for denom in (self._denom, *page.totals)}",
+        "return self.supply(height)",
+        f"{_ETHEREUM}::test_a_token_that_nobody_holds_is_told",
     ),
 ]
