@@ -85,6 +85,8 @@ ONE_WAY = {
     "chainkit.formats.ethereum.abi.decode_abi": "its encoder takes the types too",
     "parachains.account.contracts.abi.decode_abi": "its encoder takes the types too",
     "parachains.account.wire.decode_frame": "returns code and size, the encoder takes the payload",
+    "parachains.dag.wire.decode_frame": "returns kind and size, the encoder takes the payload",
+    "parachains.dag.wire.decode_not_found": "returns two values, which the encoder takes",
     "parachains.account.consensus.codec.decode_message": "takes what the encoder returns in two",
     "ibc.ics04_channel.acknowledgement.decode_acknowledgement": "reads what others write too",
 }

@@ -22,6 +22,7 @@ from chainkit.formats.ghostdag.errors import GhostdagRuleBroken, UnknownParent
 from chainkit.formats.ghostdag.order import known
 from chainkit.formats.ghostdag.rules import check_alone, check_merge_depth, genesis_block, place
 from chainkit.primitives.types import Address, Hash32
+from chainkit.runtime.context import Context
 from chainkit.sigverify.verified import VerifiedSignatures
 from parachains.dag import index
 from parachains.dag.blocks import GENESIS_BODY, Block, genesis_header
@@ -85,6 +86,7 @@ class DagChain:
         self._ready: tuple[object, MergeRun] | None = None
         """A run over the tip's state, by its merge set."""
         self._next: Virtual | None = None
+        self._state: tuple[Hash32, Context] | None = None
         self.dag = self._load()
         self._best = self._choose_best()
         self._follow()
@@ -180,6 +182,19 @@ class DagChain:
             yield at, block
             below = here
 
+    def unmerged(self) -> list[DagBlock]:
+        """Return the blocks beside the tip and above it that no chain block merges, in order."""
+        found: dict[Hash32, DagBlock] = {}
+        pending = [name for name in self.dag.tips if name != self.tip.hash]
+        while pending:
+            name = pending.pop()
+            block = self.dag.find(name)
+            if name in found or block is None or self.dag.is_ancestor(name, self.tip.hash):
+                continue
+            found[name] = block
+            pending += block.header.parents
+        return sorted(found.values(), key=lambda block: block.sort_key)
+
     def body(self, block: Hash32) -> BlockBody:
         """Return the body of a block.
 
@@ -201,6 +216,15 @@ class DagChain:
         if len(self._bodies) > MAX_CACHED_BODIES:
             del self._bodies[next(iter(self._bodies))]
         return body
+
+    def state(self) -> Context:
+        """Return the tip's committed state, to read."""
+        tip = self.tip
+        if self._state is None or self._state[0] != tip.hash:
+            version = self.tip_place + 1
+            ctx = self.machine.context_at(version, tip.order.blue_score, tip.chain_time_ms)
+            self._state = (tip.hash, ctx)
+        return self._state[1]
 
     def is_disqualified(self, block: Hash32) -> bool:
         """Return whether a block, or one on its selected chain, names a wrong state."""
@@ -383,6 +407,8 @@ class DagChain:
             bodies += block.merge_set
             more |= index.forgotten_with(self._database, block.order.blue_score)
         self.store.drop_bodies(bodies, place, more)
+        for gone in bodies:
+            self._bodies.pop(gone, None)
 
     def _move_root(self, blue_score: int) -> None:
         root = self.chain_block(blue_score) if blue_score > 0 else None

@@ -45,5 +45,26 @@ class TooDeepReorganisation(RuleBroken):
     code = 7
 
 
+class TransactionRefused(RuleBroken):
+    """The mempool does not take a transaction; a block may still hold it."""
+
+    codespace = "dag"
+    code = 8
+
+
+class WrongSignature(RuleBroken):
+    """A transaction is not signed by its key."""
+
+    codespace = "dag"
+    code = 9
+
+
+class PeerBrokeRule(RuleBroken):
+    """A peer must be dropped."""
+
+    codespace = "dag"
+    code = 10
+
+
 class BodyPruned(OperationFailed):
     """A block's transactions are kept no more: it is below the pruning point."""

@@ -16,5 +16,15 @@ KEEP_STATES = 1_024
 """States of the selected chain that a node keeps: more than it can take back."""
 
 MAX_CACHED_BODIES = 64
+MAX_MEMPOOL_TRANSACTIONS = 20_000
+MAX_MEMPOOL_BYTES = 67_108_864
+MAX_WAITING_PER_ACCOUNT = 256
+"""Sequences from the account's next one on that may wait."""
+
+MAX_ORPHANS = 256
+MAX_ORPHAN_BYTES = 33_554_432
+MAX_WANTED_BLOCKS = 4_096
+"""Headers with work whose blocks are being fetched."""
+
 GAS_TRANSACTION = 2_000
 """What every transaction uses before its messages."""

@@ -92,7 +92,7 @@ MUTANTS = (
         _CHAIN,
         "blue_score - self.parameters.dag.reach)",
         "blue_score)",
-        f"{_PRUNING}::test_a_pruned_node_goes_on_where_it_stopped",
+        f"{_PRUNING}::test_a_branch_from_above_the_pruning_point_is_judged",
     ),
     Mutant(
         "dag: a header and its body are one write",

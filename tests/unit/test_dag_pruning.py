@@ -101,6 +101,18 @@ def test_a_client_from_genesis_is_brought_up_by_a_pruned_node(grown) -> None:
     assert len(part[0].value) < len(whole[0].value)
 
 
+def test_a_branch_from_above_the_pruning_point_is_judged(grown) -> None:
+    """What its windows and its pruning point reach back to is still in memory."""
+    _, made = grown
+    node, late = follower(made, archive=False), Node(3, chain=parameters(dag=DAG))
+    point = node.chain.find(node.chain.tip.header.pruning_point).order.blue_score
+    late.hear(*(block for block in made if block.header.blue_score <= point + 2))
+    branch = [late.mine() for _ in range(12)]
+
+    assert all(change.is_new for change in node.hear(*branch))
+    assert node.chain.tip.order.blue_score >= late.chain.tip.order.blue_score
+
+
 @pytest.mark.parametrize(("taken", "private_blocks"), [(80, 100), (140, 160)])
 def test_no_chain_without_our_pruning_point_is_followed(grown, taken, private_blocks) -> None:
     """A heavier branch from genesis does not undo what was pruned; far below, it is refused."""
