@@ -1,6 +1,6 @@
-"""How long the transfer demo takes from Bitcoin blocks to a zone, and what mining takes: medians.
+"""How long the transfer demo takes, Bitcoin blocks to Ethereum blocks, and what mining takes.
 
-Each run is the demo as a user starts it, in a process of its own; a run in which something
+Medians. Each run is the demo as a user starts it, in a process of its own; a run in which something
 does not hold ends the measurement.
 """
 
