@@ -12,7 +12,7 @@ MINUTES ?= 60
 SECONDS ?= 3
 
 .PHONY: help demo test lint type docs e2e clients interop sim soak fuzz bench mutants proto ci format clean \
-	bench-sigverify sigverify-long sanitize fuzz-sigverify compilers
+	integrity-long bench-sigverify sigverify-long sanitize fuzz-sigverify compilers
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,9 @@ sim: $(STAMP) ## the simulator over SEEDS seeds
 	$(BIN)/python -m relay_chain.simulator --seeds $(SEEDS)
 	$(BIN)/python -m relay_chain.simulator --forks $(SEEDS)
 	$(BIN)/python -m parachains.account.simulation --seeds $(SEEDS)
+
+integrity-long: $(STAMP) ## 20,000 steps of random nets of chains against the judge of integrity levels
+	INTEGRITY_EXAMPLES=400 INTEGRITY_STEPS=50 $(PYTEST) --timeout 7200 tests/property/test_integrity_flows.py
 
 soak: $(STAMP) ## a transfer every second for MINUTES; memory must not grow
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
