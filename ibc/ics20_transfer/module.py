@@ -14,7 +14,7 @@ from ibc.ics20_transfer.application import PORT_ID, TransferApplication
 from ibc.ics20_transfer.codec import decode_transfer, decode_update_params
 from ibc.ics20_transfer.messages import Transfer, UpdateTransferParams
 from ibc.ics20_transfer.payloads import TransferPayloads
-from ibc.ics20_transfer.queries import transfer_query_routes
+from ibc.ics20_transfer.queries import amounts_route, transfer_query_routes
 from ibc.ics20_transfer.state import STORE_NAME, TransferParams, set_transfer_params
 from ibc.ics20_transfer.transfers import MODULE, Transfers
 from ibc.ics26_routing.port import ApplicationEnvironment, IbcApplication
@@ -68,8 +68,9 @@ class TransferModule(BaseModule):
         )
 
     def query_routes(self) -> tuple[QueryRoute, ...]:
-        """Return the queries of ICS-20."""
-        return transfer_query_routes(self._environment.account_prefix)
+        """Return the queries of ICS-20, and that of amounts."""
+        routes = transfer_query_routes(self._environment.account_prefix)
+        return (*routes, amounts_route(self._environment.ledger))
 
     def init_genesis(
         self, ctx: Context, state: Mapping[str, object]

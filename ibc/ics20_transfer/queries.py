@@ -11,6 +11,7 @@ from chainkit.wire.proto.ibc.applications.transfer.v1 import (
     query_pb2,
     transfer_pb2,
 )
+from chainkit.wire.proto.isthmus.transfer.v1 import query_pb2 as amounts_pb2
 from ibc.addresses import format_address
 from ibc.ics20_transfer.codec import decode_denom, denom_to_proto
 from ibc.ics20_transfer.denoms import (
@@ -20,6 +21,7 @@ from ibc.ics20_transfer.denoms import (
     parse_voucher_hash,
     validate_denom,
 )
+from ibc.ics20_transfer.port import TokenLedger
 from ibc.ics20_transfer.state import (
     DENOMS,
     STORE_NAME,
@@ -33,6 +35,29 @@ from ibc.pagination import page_of_store
 from ibc.queries import query_route
 
 _SERVICE = "/ibc.applications.transfer.v1.Query/"
+
+
+def amounts_route(ledger: TokenLedger) -> QueryRoute:
+    """Return the route that tells how much of a token there is and lies in a channel's escrow.
+
+    Of no standard: the bank's queries are not asked of chains that are no Cosmos chains, and
+    an auditor of supply must ask every kind the same.
+    """
+
+    def amounts(
+        ctx: Context, request: amounts_pb2.QueryAmountsRequest
+    ) -> amounts_pb2.QueryAmountsResponse:
+        denom = Denom(parse_local_denom(request.denom))
+        address = escrow_address(
+            parse_port_id(request.port_id), parse_channel_id(request.channel_id)
+        )
+        return amounts_pb2.QueryAmountsResponse(
+            supply=str(ledger.supply(ctx, denom)), escrowed=str(ledger.balance(ctx, address, denom))
+        )
+
+    return query_route(
+        "/isthmus.transfer.v1.Query/Amounts", amounts_pb2.QueryAmountsRequest, amounts
+    )
 
 
 def transfer_query_routes(account_prefix: str) -> tuple[QueryRoute, ...]:

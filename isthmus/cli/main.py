@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "taint": "taint:taint",
     "quarantine": "quarantine:quarantine",
     "endorse": "endorse:endorse",
+    "supply": "supply:supply",
     "relay": "daemons:relay",
     "broker": "daemons:broker",
     "light-client": "light_client:light_client",
