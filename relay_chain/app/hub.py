@@ -19,6 +19,7 @@ from ibc.ics26_routing.module import IbcModule, ibc_modules
 from ibc.ics26_routing.port import ApplicationFactory, RouterMiddleware
 from ibc.ics26_routing.remotes import Remotes
 from integrity.contents import READERS
+from integrity.flood import FloodGate
 from integrity.guard import IntegrityGuard
 from integrity.lot_keeper import LotKeeper
 from integrity.module import IntegrityModule
@@ -74,7 +75,7 @@ def hub_application(
     )
     facts = HubFacts(staking, slashing, governance, address_prefix)
     integrity = IntegrityModule(Monitor(clients, facts), core, address_prefix, bank)
-    joined = (core, *apps, integrity)
+    joined = (core, *apps, integrity, FloodGate(guard))
     rules = AnteRules(auth, bank, address_prefix, parse_gas_prices(minimum_gas_prices))
     info = ServiceInfo("isthmus-hub", version, minimum_gas_prices)
     others = (auth, bank, slashing, *joined)

@@ -237,4 +237,18 @@ MUTANTS = (
         "        if contents.preimage:",
         "tests/unit/test_htlc_locks.py::test_32_bytes_that_open_nothing_do_not_rise",
     ),
+    Mutant(
+        "integrity: a flood stops at the mempool",
+        "integrity/flood.py",
+        "        if used >= params.packets_per_epoch:",
+        "        if used < 0:",
+        "tests/unit/test_integrity_flood.py::test_a_flood_stops_at_the_mempool",
+    ),
+    Mutant(
+        "integrity: what is cut off fills no block",
+        "integrity/flood.py",
+        "        if chain.isolated:",
+        "        if not chain.name:",
+        "tests/unit/test_integrity_flood.py::test_what_is_cut_off_fills_no_block",
+    ),
 )

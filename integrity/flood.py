@@ -1,0 +1,53 @@
+"""Keeps the mempool free of what the rules of integrity levels would refuse anyhow.
+
+A refused packet is not counted against its zone's quota, but it fills a block as any other
+does. So a packet of a chain that is cut off, or whose quota of the epoch is used up, does not
+enter the mempool: it waits at its relayer, until the epoch ends, or it times out.
+"""
+
+from dataclasses import replace
+
+from chainkit.runtime.context import Context
+from chainkit.runtime.module import BaseModule
+from ibc.ics04_channel.messages import RecvPacket
+from integrity.errors import ChainIsolated, QuotaExceeded
+from integrity.guard import IntegrityGuard
+from integrity.store import open_store
+
+
+class FloodGate(BaseModule):
+    """Judges transactions for the mempool only; blocks are judged by the guard."""
+
+    name = "integrity_flood"
+
+    def __init__(self, guard: IntegrityGuard) -> None:
+        self._guard = guard
+
+    def ante(self, ctx: Context, messages: tuple[object, ...]) -> None:
+        """Count the packets of each zone in the mempool's own state.
+
+        Raises:
+            ChainIsolated: A packet's source is cut off.
+            QuotaExceeded: With those that wait already the zone's quota is used up.
+        """
+        if not ctx.is_checking():
+            return
+        for message in messages:
+            if isinstance(message, RecvPacket):
+                self._count(ctx, message)
+
+    def _count(self, ctx: Context, message: RecvPacket) -> None:
+        store = open_store(ctx)
+        packet = message.packet
+        remote = self._guard.remotes.find(ctx, packet.destination_port, packet.destination_channel)
+        chain = None if remote is None else store.chain_of_client(remote.client_id)
+        if chain is None:
+            return
+        if chain.isolated:
+            raise ChainIsolated(chain.isolated)
+        params = store.params()
+        epoch = params.epoch(ctx.height)
+        used = chain.packets if chain.packets_epoch == epoch else 0
+        if used >= params.packets_per_epoch:
+            raise QuotaExceeded(f"{used} packets in epoch {epoch}")
+        store.set_chain(replace(chain, packets=used + 1, packets_epoch=epoch))
