@@ -13,6 +13,7 @@ from relayer.views import (
     AckChannel,
     AckConnection,
     AcknowledgePacket,
+    AcknowledgePacketV2,
     Action,
     CloseChannel,
     ConfirmChannel,
@@ -21,10 +22,13 @@ from relayer.views import (
     InitChannel,
     InitConnection,
     ReceivePacket,
+    ReceivePacketV2,
     RefreshClient,
+    RegisterCounterparty,
     ReportFork,
     Stuck,
     TimeOutPacket,
+    TimeOutPacketV2,
     TryChannel,
     TryConnection,
 )
@@ -33,7 +37,14 @@ from relayer.views import (
 def needs_proof(action: Action) -> bool:
     """Return whether the action's message proves something of the other chain."""
     return not isinstance(
-        action, CreateClient | RefreshClient | ReportFork | InitConnection | InitChannel | Stuck
+        action,
+        CreateClient
+        | RefreshClient
+        | ReportFork
+        | InitConnection
+        | InitChannel
+        | RegisterCounterparty
+        | Stuck,
     )
 
 
@@ -74,6 +85,8 @@ async def build(
             return await _channel_step(action, source, target, signer)
         case ReceivePacket() | AcknowledgePacket() | TimeOutPacket():
             return await _packet_step(action, source, target, signer)
+        case _:
+            return await _v2_step(action, source, target, signer)
 
 
 async def report(
@@ -127,6 +140,29 @@ async def _packet_step(
             return codec.acknowledge_packet(action, proven, signer) if proven else None
         case TimeOutPacket():
             return await _time_out(action, source, target, signer)
+
+
+async def _v2_step(
+    action: RegisterCounterparty | ReceivePacketV2 | AcknowledgePacketV2 | TimeOutPacketV2,
+    source: TrackedChain,
+    target: BlockHeight,
+    signer: str,
+) -> AnyValue | None:
+    match action:
+        case RegisterCounterparty():
+            return codec.register_counterparty(action, source.commitment_prefix, signer)
+        case ReceivePacketV2(packet=packet):
+            path = paths.packet_commitment_v2(packet.source_client, packet.sequence)
+            proven = await _existing(source, path, target)
+            return codec.receive_packet_v2(action, proven, signer) if proven else None
+        case AcknowledgePacketV2(packet=packet):
+            path = paths.packet_acknowledgement_v2(packet.destination_client, packet.sequence)
+            proven = await _existing(source, path, target)
+            return codec.acknowledge_packet_v2(action, proven, signer) if proven else None
+        case TimeOutPacketV2(packet=packet):
+            path = paths.packet_receipt_v2(packet.destination_client, packet.sequence)
+            unreceived = await source.prove(path, target)
+            return None if unreceived.value else codec.time_out_v2(action, unreceived, signer)
 
 
 async def _time_out(

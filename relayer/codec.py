@@ -11,26 +11,33 @@ from chainkit.primitives.heights import Height
 from chainkit.wire.codec import encode, type_url
 from chainkit.wire.proto.ibc.core.channel.v1 import channel_pb2
 from chainkit.wire.proto.ibc.core.channel.v1 import tx_pb2 as channel_tx
+from chainkit.wire.proto.ibc.core.channel.v2 import tx_pb2 as channel_v2_tx
 from chainkit.wire.proto.ibc.core.client.v1 import client_pb2
 from chainkit.wire.proto.ibc.core.client.v1 import tx_pb2 as client_tx
+from chainkit.wire.proto.ibc.core.client.v2 import tx_pb2 as client_v2_tx
 from chainkit.wire.proto.ibc.core.commitment.v1.commitment_pb2 import MerklePrefix
 from chainkit.wire.proto.ibc.core.connection.v1 import connection_pb2
 from chainkit.wire.proto.ibc.core.connection.v1 import tx_pb2 as connection_tx
 from ibc.ics02_client.port import AnyValue
 from ibc.ics03_connection.versions import DEFAULT_VERSION, Version
 from ibc.ics04_channel.codec import packet_to_proto
+from ibc.v2.codec import acknowledgement_v2_to_proto, packet_v2_to_proto
 from parachains.sdk.relaying import NewClient, ProvenValue
 from relayer.views import (
     AckChannel,
     AckConnection,
     AcknowledgePacket,
+    AcknowledgePacketV2,
     CloseChannel,
     ConfirmChannel,
     ConfirmConnection,
     InitChannel,
     InitConnection,
     ReceivePacket,
+    ReceivePacketV2,
+    RegisterCounterparty,
     TimeOutPacket,
+    TimeOutPacketV2,
     TryChannel,
     TryConnection,
 )
@@ -264,6 +271,55 @@ def time_out_packet(
             proof_close=closed.proof,
             proof_height=_height(unreceived.proof_height),
             next_sequence_recv=next_sequence,
+            signer=signer,
+        )
+    )
+
+
+def register_counterparty(action: RegisterCounterparty, prefix: bytes, signer: str) -> AnyValue:
+    """Return MsgRegisterCounterparty; ``prefix`` is the store of IBC's paths over there."""
+    return _any(
+        client_v2_tx.MsgRegisterCounterparty(
+            client_id=action.client_id,
+            counterparty_merkle_prefix=[prefix, b""],
+            counterparty_client_id=action.other_client_id,
+            signer=signer,
+        )
+    )
+
+
+def receive_packet_v2(action: ReceivePacketV2, commitment: ProvenValue, signer: str) -> AnyValue:
+    """Return IBC v2's MsgRecvPacket."""
+    return _any(
+        channel_v2_tx.MsgRecvPacket(
+            packet=packet_v2_to_proto(action.packet),
+            proof_commitment=commitment.proof,
+            proof_height=_height(commitment.proof_height),
+            signer=signer,
+        )
+    )
+
+
+def acknowledge_packet_v2(action: AcknowledgePacketV2, acked: ProvenValue, signer: str) -> AnyValue:
+    """Return IBC v2's MsgAcknowledgement."""
+    return _any(
+        channel_v2_tx.MsgAcknowledgement(
+            packet=packet_v2_to_proto(action.packet),
+            acknowledgement=acknowledgement_v2_to_proto(action.acknowledgement),
+            proof_acked=acked.proof,
+            proof_height=_height(acked.proof_height),
+            signer=signer,
+        )
+    )
+
+
+def time_out_v2(action: TimeOutPacketV2, unreceived: ProvenValue, signer: str) -> AnyValue:
+    """Return IBC v2's MsgTimeout."""
+    return _any(
+        channel_v2_tx.MsgTimeout(
+            packet=packet_v2_to_proto(action.packet),
+            proof_unreceived=unreceived.proof,
+            proof_height=_height(unreceived.proof_height),
             signer=signer,
         )
     )

@@ -108,7 +108,10 @@ def _path(entry: object, where: str, known: set[ChainId]) -> PathSpec:
         _channel(channel, f"{where}.channels[{index}]")
         for index, channel in enumerate(_list(table.get("channels"), f"{where}.channels"))
     )
-    return PathSpec(name, ends[0], ends[1], channels)
+    has_v2 = table.get("ibc_v2", False)
+    if not isinstance(has_v2, bool):
+        raise WrongSetting(setting=f"{where}.ibc_v2", expected="true or false")
+    return PathSpec(name, ends[0], ends[1], channels, has_v2)
 
 
 def _channel(entry: object, where: str) -> WantedChannel:

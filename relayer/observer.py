@@ -16,11 +16,20 @@ from chainkit.primitives.types import BlockHeight, ClientId, Sequence, Timestamp
 from ibc.ics02_client.port import AnyValue
 from ibc.ics03_connection.types import ConnectionState
 from ibc.ics04_channel.types import ChannelState, IdentifiedChannel, Packet
+from ibc.v2.types import AcknowledgementV2, PacketV2
 from parachains.sdk.relaying import ChainStatus, ClientInfo, ConnectionInfo, HostedClient
 from relayer.limits import MAX_FORK_DEPTH, MAX_PACKETS_PER_CHANNEL
 from relayer.planner import counterpart
 from relayer.ports import ChainClient
-from relayer.views import ClientFork, ClientView, EndView, OutgoingPacket, PathView, Side
+from relayer.views import (
+    ClientFork,
+    ClientView,
+    EndView,
+    OutgoingPacket,
+    OutgoingPacketV2,
+    PathView,
+    Side,
+)
 
 _PROGRESS = {ConnectionState.OPEN: 0, ConnectionState.TRYOPEN: 1, ConnectionState.INIT: 2}
 
@@ -43,6 +52,10 @@ class _Memory:
 
     packets: dict[EventKey, Packet] = field(default_factory=dict)
     acknowledgements: dict[EventKey, bytes] = field(default_factory=dict)
+    packets_v2: dict[tuple[Side, ClientId, Sequence], PacketV2] = field(default_factory=dict)
+    answers_v2: dict[tuple[Side, ClientId, Sequence], AcknowledgementV2] = field(
+        default_factory=dict
+    )
     kept: dict[ClientKey, AnyValue] = field(default_factory=dict)
     """What clients keep of their newest height."""
     strangers: set[ClientKey] = field(default_factory=set)
@@ -56,8 +69,9 @@ class Observer:
     under way: ``MAX_PACKETS_PER_CHANNEL`` packets of each channel.
     """
 
-    def __init__(self, a: ChainClient, b: ChainClient) -> None:
+    def __init__(self, a: ChainClient, b: ChainClient, *, has_v2: bool = False) -> None:
         self._chains = {Side.A: a, Side.B: b}
+        self._has_v2 = has_v2
         self._known = _Memory()
         self._asked = _Memory()
         self._clients: dict[Side, ClientId] = {}
@@ -78,6 +92,8 @@ class Observer:
                 channels = await self._chains[side].channels(connection.connection_id)
             end = ends[side]
             ends[side] = replace(end, connection=connection, channels=channels)
+        if self._has_v2:
+            ends = {side: await self._with_packets_v2(side, ends) for side in Side}
         return PathView(
             a=await self._with_packets(Side.A, ends), b=await self._with_packets(Side.B, ends)
         )
@@ -224,6 +240,55 @@ class Observer:
                 )
             )
         return found
+
+    async def _with_packets_v2(self, side: Side, ends: dict[Side, EndView]) -> EndView:
+        """Return an end with what IBC v2 has of its client."""
+        end, there = ends[side], ends[side.other].client
+        if end.client is None or there is None:
+            return end
+        sender, receiver = self._chains[side], self._chains[side.other]
+        own = end.client.client_id
+        counterparty = await sender.counterparty(own)
+        if counterparty != there.client_id:
+            return replace(end, counterparty=counterparty)
+        sequences = (await sender.commitments_v2(own))[:MAX_PACKETS_PER_CHANNEL]
+        missing: frozenset[Sequence] = frozenset()
+        if sequences:
+            if await receiver.counterparty(there.client_id) != own:
+                return replace(end, counterparty=counterparty)
+            missing = await receiver.unreceived_v2(there.client_id, sequences)
+        found: list[OutgoingPacketV2] = []
+        for sequence in sequences:
+            packet = await self._packet_v2(side, own, sequence)
+            if packet is not None:
+                is_received = sequence not in missing
+                acknowledgement = None
+                if is_received:
+                    acknowledgement = await self._answer_v2(side.other, there.client_id, sequence)
+                found.append(OutgoingPacketV2(packet, is_received, acknowledgement))
+        return replace(end, counterparty=counterparty, outgoing_v2=tuple(found))
+
+    async def _packet_v2(
+        self, side: Side, client_id: ClientId, sequence: Sequence
+    ) -> PacketV2 | None:
+        key = (side, client_id, sequence)
+        packet = self._known.packets_v2.get(key)
+        if packet is None:
+            packet = await self._chains[side].sent_packet_v2(client_id, sequence)
+        if packet is not None:
+            self._asked.packets_v2[key] = packet
+        return packet
+
+    async def _answer_v2(
+        self, side: Side, client_id: ClientId, sequence: Sequence
+    ) -> AcknowledgementV2 | None:
+        key = (side, client_id, sequence)
+        written = self._known.answers_v2.get(key)
+        if written is None:
+            written = await self._chains[side].acknowledgement_v2(client_id, sequence)
+        if written is not None:
+            self._asked.answers_v2[key] = written
+        return written
 
     async def _packet(
         self, side: Side, channel: IdentifiedChannel, sequence: Sequence

@@ -11,6 +11,7 @@ Spec: ICS-18, "Relayer algorithms".
 from collections.abc import Iterator
 
 from chainkit.primitives.heights import Height
+from chainkit.primitives.timestamps import NS_PER_SECOND
 from chainkit.primitives.types import DurationNs
 from ibc.ics03_connection.types import ConnectionState
 from ibc.ics04_channel.types import ChannelState, IdentifiedChannel
@@ -19,6 +20,7 @@ from relayer.views import (
     AckChannel,
     AckConnection,
     AcknowledgePacket,
+    AcknowledgePacketV2,
     Action,
     CloseChannel,
     ConfirmChannel,
@@ -31,11 +33,14 @@ from relayer.views import (
     PathSpec,
     PathView,
     ReceivePacket,
+    ReceivePacketV2,
     RefreshClient,
+    RegisterCounterparty,
     ReportFork,
     Side,
     Stuck,
     TimeOutPacket,
+    TimeOutPacketV2,
     TryChannel,
     TryConnection,
     WantedChannel,
@@ -66,6 +71,9 @@ def plan(spec: PathSpec, view: PathView) -> tuple[Action, ...]:
     for side in SIDES:
         actions += _closings(side, view)
         actions += _packets(side, view)
+        if spec.has_v2:
+            actions += _counterparty(side, view)
+            actions += _packets_v2(side, view)
     return tuple(
         action
         for action in actions
@@ -225,6 +233,33 @@ def _packets(sender: Side, view: PathView) -> Iterator[Action]:
             yield TimeOutPacket(sender, packet, outgoing.ordering, is_on_close=False)
         else:
             yield ReceivePacket(sender.other, packet)
+
+
+def _counterparty(side: Side, view: PathView) -> Iterator[Action]:
+    """Say on a chain which client of the other belongs to its own, once both are there."""
+    own, other = view.end(side), view.end(side.other).client
+    if own.client is None or other is None:
+        return
+    if own.counterparty is None:
+        yield RegisterCounterparty(side, own.client.client_id, other.client_id)
+    elif own.counterparty != other.client_id:
+        yield Stuck(
+            side, f"client {own.client.client_id} belongs to {own.counterparty}, not to the path's"
+        )
+
+
+def _packets_v2(sender: Side, view: PathView) -> Iterator[Action]:
+    """Bring every packet of IBC v2 one step further, oldest first."""
+    time_there = view.end(sender.other).status.time // NS_PER_SECOND
+    for outgoing in view.end(sender).outgoing_v2:
+        packet = outgoing.packet
+        if outgoing.is_received:
+            if outgoing.acknowledgement is not None:
+                yield AcknowledgePacketV2(sender, packet, outgoing.acknowledgement)
+        elif time_there >= packet.timeout_timestamp:
+            yield TimeOutPacketV2(sender, packet)
+        else:
+            yield ReceivePacketV2(sender.other, packet)
 
 
 def _order_of(outgoing: OutgoingPacket) -> tuple[str, str, int]:

@@ -22,6 +22,7 @@ from chainkit.primitives.types import (
 )
 from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.types import IdentifiedChannel, Packet
+from ibc.v2.types import AcknowledgementV2, PacketV2
 from parachains.sdk.relaying import (
     ChainStatus,
     ClientInfo,
@@ -135,6 +136,30 @@ class HostChain(Protocol):
         self, port: PortId, channel: ChannelId, sequence: Sequence
     ) -> bytes | None:
         """Return the acknowledgement written here for a packet received here, or None yet."""
+        ...
+
+    async def counterparty(self, client_id: ClientId) -> ClientId | None:
+        """Return the client there that belongs to a client here in IBC v2, or None."""
+        ...
+
+    async def commitments_v2(self, client_id: ClientId) -> tuple[Sequence, ...]:
+        """Return the sequences of packets of IBC v2 sent from here that are not finished yet."""
+        ...
+
+    async def unreceived_v2(
+        self, client_id: ClientId, sequences: Items[Sequence]
+    ) -> frozenset[Sequence]:
+        """Return which of the packets of IBC v2 to a client were not received here."""
+        ...
+
+    async def sent_packet_v2(self, client_id: ClientId, sequence: Sequence) -> PacketV2 | None:
+        """Return a packet of IBC v2 that was sent from here, or None where none is found."""
+        ...
+
+    async def acknowledgement_v2(
+        self, client_id: ClientId, sequence: Sequence
+    ) -> AcknowledgementV2 | None:
+        """Return the answer written here for a packet of IBC v2, or None yet."""
         ...
 
     async def sign(self, messages: tuple[AnyValue, ...]) -> SignedTx:

@@ -7,6 +7,7 @@ from chainkit.primitives.heights import Height
 from chainkit.primitives.types import ChainId, ClientId, DurationNs, PortId, TimestampNs
 from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.types import IdentifiedChannel, Order, Packet
+from ibc.v2.types import AcknowledgementV2, PacketV2
 from parachains.sdk.relaying import ChainStatus, ConnectionInfo
 
 
@@ -44,6 +45,8 @@ class PathSpec:
     chain_a: ChainId
     chain_b: ChainId
     channels: tuple[WantedChannel, ...]
+    has_v2: bool = False
+    """Whether packets of IBC v2 go between the two clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,15 @@ class OutgoingPacket:
 
 
 @dataclass(frozen=True, slots=True)
+class OutgoingPacketV2:
+    """A packet of IBC v2 whose commitment is still on the chain that sent it."""
+
+    packet: PacketV2
+    is_received: bool
+    acknowledgement: AcknowledgementV2 | None
+
+
+@dataclass(frozen=True, slots=True)
 class EndView:
     """One chain of the path."""
 
@@ -91,6 +103,9 @@ class EndView:
     outgoing: tuple[OutgoingPacket, ...]
     forks: tuple[ClientFork, ...] = ()
     """Clients here that nobody has shown the other chain's true branch yet."""
+    counterparty: ClientId | None = None
+    """The client there that belongs to the client here in IBC v2."""
+    outgoing_v2: tuple[OutgoingPacketV2, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +251,40 @@ class TimeOutPacket:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterCounterparty:
+    """MsgRegisterCounterparty of IBC v2."""
+
+    on: Side
+    client_id: ClientId
+    other_client_id: ClientId
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivePacketV2:
+    """IBC v2's MsgRecvPacket on the destination."""
+
+    on: Side
+    packet: PacketV2
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgePacketV2:
+    """IBC v2's MsgAcknowledgement on the sender."""
+
+    on: Side
+    packet: PacketV2
+    acknowledgement: AcknowledgementV2
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOutPacketV2:
+    """IBC v2's MsgTimeout on the sender."""
+
+    on: Side
+    packet: PacketV2
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck:
     """Nothing can be done on this side until an operator acts."""
 
@@ -259,5 +308,9 @@ Action = (
     | ReceivePacket
     | AcknowledgePacket
     | TimeOutPacket
+    | RegisterCounterparty
+    | ReceivePacketV2
+    | AcknowledgePacketV2
+    | TimeOutPacketV2
     | Stuck
 )

@@ -21,17 +21,20 @@ from relayer.submitter import Submitter, is_redundant
 from relayer.views import (
     AckConnection,
     AcknowledgePacket,
+    AcknowledgePacketV2,
     Action,
     ConfirmConnection,
     InitChannel,
     PathSpec,
     PathView,
     ReceivePacket,
+    ReceivePacketV2,
     RefreshClient,
     ReportFork,
     Side,
     Stuck,
     TimeOutPacket,
+    TimeOutPacketV2,
     TryChannel,
 )
 
@@ -57,7 +60,7 @@ class PathWorker:
     ) -> None:
         self._spec = spec
         self._sides = {Side.A: a, Side.B: b}
-        self._observer = Observer(a.chain, b.chain)
+        self._observer = Observer(a.chain, b.chain, has_v2=spec.has_v2)
         self._journal = journal
         self._bus = bus
         self._clock = clock
@@ -292,6 +295,9 @@ _EVENTS: dict[type[Action], str] = {
     TimeOutPacket: "packet.timed_out",
     RefreshClient: "client.updated",
     ReportFork: "client.fork_reported",
+    ReceivePacketV2: "packet.received",
+    AcknowledgePacketV2: "packet.acknowledged",
+    TimeOutPacketV2: "packet.timed_out",
 }
 
 
@@ -303,6 +309,10 @@ def _object_of(action: Action) -> dict[str, object]:
             pass
         case TimeOutPacket(packet=packet):
             pass
+        case ReceivePacketV2(packet=sent) | AcknowledgePacketV2(packet=sent):
+            return {"source_client": sent.source_client, "sequence": sent.sequence}
+        case TimeOutPacketV2(packet=sent):
+            return {"source_client": sent.source_client, "sequence": sent.sequence}
         case _:
             return {}
     return {

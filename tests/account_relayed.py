@@ -68,7 +68,8 @@ class InProcessAccount:
 class Joined:
     """Both chains and the relayer."""
 
-    def __init__(self):
+    def __init__(self, *, has_v2=False):
+        self.lane = "channel-0"
         self.clock = FakeClock((1_700_000_000 + 5) * SECOND)
         self.account = InProcessAccount(self.clock)
         self.zone = InProcessZone(
@@ -80,7 +81,7 @@ class Joined:
             self.account.block()
         self.journal = MemoryJournal()
         clients = {chain.chain_id: chain.client() for chain in self.chains}
-        paths = (PathSpec("account-zone", self.account.chain_id, "zone-1", (TRANSFER,)),)
+        paths = (PathSpec("account-zone", self.account.chain_id, "zone-1", (TRANSFER,), has_v2),)
         adapters = Adapters(clients, self.journal, FakeBus(), self.clock)
         self.workers = workers(RelayerSettings((), paths, None, None), adapters)
 
@@ -98,7 +99,7 @@ class Joined:
     def message(self, sender, receiver, denom, amount, timeout_s=600):
         message = MsgTransfer(
             source_port="transfer",
-            source_channel="channel-0",
+            source_channel=self.lane,
             sender=sender,
             receiver=receiver,
             timeout_timestamp=self.clock.now() + timeout_s * SECOND,

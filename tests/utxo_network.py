@@ -85,7 +85,8 @@ class InProcessUtxo(UtxoWorld):
 
 
 class Network:
-    def __init__(self):
+    def __init__(self, *, has_v2=False):
+        self.lane = "channel-0"
         self.clock = FakeClock(START * SECOND)
         self.utxo = InProcessUtxo(self.clock)
         self.zone = InProcessZone(
@@ -97,7 +98,7 @@ class Network:
             self.utxo.block()
         self.journal = MemoryJournal()
         clients = {chain.chain_id: chain.client() for chain in self.chains}
-        paths = (PathSpec("utxo-zone", "utxo-1", "zone-1", (TRANSFER,)),)
+        paths = (PathSpec("utxo-zone", "utxo-1", "zone-1", (TRANSFER,), has_v2),)
         adapters = Adapters(clients, self.journal, FakeBus(), self.clock)
         self.workers = workers(RelayerSettings((), paths, None, None), adapters)
 
@@ -115,7 +116,7 @@ class Network:
     def message(self, sender, receiver, denom, amount, timeout_s=600):
         message = MsgTransfer(
             source_port="transfer",
-            source_channel="channel-0",
+            source_channel=self.lane,
             sender=sender,
             receiver=receiver,
             timeout_timestamp=self.clock.now() + timeout_s * SECOND,

@@ -227,7 +227,7 @@ def send(
 @chain_option
 @gas_price_option
 @click.option("--to", "target", default="", help="Chain to send to; hops between are found.")
-@click.option("--channel", default="", help="Channel to send over, instead of --to.")
+@click.option("--channel", default="", help="Channel to send over, or for IBC v2 the client; instead of --to.")
 @click.option("--port", default="transfer", show_default=True, help="Port of the channel.")
 @click.option("--memo", default="", help="For the receiving chain's application.")
 @click.option(

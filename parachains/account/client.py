@@ -4,6 +4,7 @@ Whatever is particular to Ethereum's format is here: a block is final when it is
 is one sealed header, messages are call data of the IBC contract.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from google.protobuf.any_pb2 import Any as AnyProto
@@ -25,6 +26,7 @@ from chainkit.primitives.types import (
     BlockHeight,
     ChainId,
     ChannelId,
+    ClientId,
     Denom,
     DurationNs,
     PortId,
@@ -46,7 +48,14 @@ from light_clients.qbft.codec import (
     encode_membership_proof,
     sealed_header,
 )
-from light_clients.qbft.types import ClientState, ConsensusState, MembershipProof
+from light_clients.qbft.errors import NotEnoughTrust
+from light_clients.qbft.rules import verify_seals
+from light_clients.qbft.types import (
+    ClientState,
+    ConsensusState,
+    MembershipProof,
+    SealedHeader,
+)
 from parachains.account.addresses import IBC_ADDRESS, token_of_denom
 from parachains.account.contracts.abi import encode_abi, selector_of
 from parachains.account.contracts.ibc import packet_topics
@@ -54,6 +63,7 @@ from parachains.account.rpc_client import FoundLog, Rpc, RpcTransport
 from parachains.account.rpc_forms import data, quantity
 from parachains.account.state import storage_slot
 from parachains.sdk.ibc_queries import IbcQueries, hex_attribute, packet_of_event
+from parachains.sdk.packet_ends import NO_PORT
 from parachains.sdk.relaying import (
     AccountSequenceWrong,
     ChainStatus,
@@ -179,11 +189,27 @@ class AccountClient(IbcQueries):
         return _consensus_of(await self._header(height.revision_height))
 
     async def updates(self, trusted: Height, target: BlockHeight) -> tuple[AnyValue, ...]:
-        """Return the sealed header of ``target``; the validators do not change on the way."""
+        """Return the sealed header of ``target``, and those before it that it needs.
+
+        Where validators changed, the trusted ones may not have sealed it: then a header half way
+        comes first, down to the next height, which is always trusted.
+        """
         if target <= trusted.revision_height:
             return ()
-        header = await self._header(target)
-        return (encode_header_message(sealed_header(header, trusted)),)
+        known = {trusted.revision_height: await self._header(trusted.revision_height)}
+        wanted, steps = [int(target)], [trusted.revision_height]
+        found = []
+        while wanted:
+            base, height = steps[-1], wanted[-1]
+            if height not in known:
+                known[height] = await self._header(height)
+            message = sealed_header(known[height], Height(0, base))
+            if height == base + 1 or _is_trusted(known[base], message):
+                found.append(encode_header_message(message))
+                steps.append(wanted.pop())
+            else:
+                wanted.append((base + height) // 2)
+        return tuple(found)
 
     async def fork_evidence(self, state: AnyValue, agreed: Height) -> tuple[AnyValue, ...]:  # noqa: ARG002 - sealed blocks are final
         """Return nothing: one node has one chain, and two sealed headers come from a watcher."""
@@ -218,6 +244,13 @@ class AccountClient(IbcQueries):
         if found is None:
             return None
         return hex_attribute(dict(found.event.attributes), "packet_ack_hex")
+
+    async def event_v2(
+        self, kind: str, client_id: ClientId, sequence: Sequence
+    ) -> Mapping[str, str] | None:
+        """Return the attributes of the event of a packet of IBC v2, by its client here."""
+        found = await self.rpc.find_log(kind, packet_topics(kind, NO_PORT, client_id, sequence))
+        return None if found is None else dict(found.event.attributes)
 
     def _wanted(self, messages: tuple[AnyValue, ...]) -> _Wanted:
         """Return the transaction that does what messages want.
@@ -305,6 +338,15 @@ class AccountClient(IbcQueries):
             return None
         code, log = (0, "") if found.succeeded else (_REFUSED, "execution reverted")
         return TxOutcome(tx_hash, BlockHeight(found.height), code, "account" if code else "", log)
+
+
+def _is_trusted(base: Header, message: SealedHeader) -> bool:
+    """Return whether a client that trusts ``base`` takes the seals of a header."""
+    try:
+        verify_seals(decode_extra_data(base.extra_data).validators, message)
+    except NotEnoughTrust:
+        return False
+    return True
 
 
 def _time_of(header: Header) -> TimestampNs:

@@ -5,6 +5,7 @@ chain, it can be relied on when it lies at the finality depth, and an update is 
 that a client lacks, those beside the selected chain too.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chainkit.primitives.errors import MalformedMessage, OperationFailed
@@ -15,6 +16,7 @@ from chainkit.primitives.types import (
     BlockHeight,
     ChainId,
     ChannelId,
+    ClientId,
     Denom,
     DurationNs,
     PortId,
@@ -202,6 +204,13 @@ class DagClient(IbcQueries):
         if found is None or found.attributes.get("packet_dst_port") != port:
             return None
         return hex_attribute(found.attributes, "packet_ack_hex")
+
+    async def event_v2(
+        self, kind: str, client_id: ClientId, sequence: Sequence
+    ) -> Mapping[str, str] | None:
+        """Return the attributes of the event of a packet of IBC v2, by its client here."""
+        found = await self.packet_entry(kind, client_id, sequence)
+        return None if found is None else found.attributes
 
     async def packet_entry(self, kind: str, channel: str, sequence: Sequence) -> PacketEntry | None:
         """Return a packet's event of one type, and where it happened."""

@@ -3,6 +3,7 @@
 A kind's client inherits :class:`IbcQueries` and says how one query is asked.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from enum import Enum
@@ -22,7 +23,9 @@ from chainkit.primitives.types import (
 )
 from chainkit.wire.proto.cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 from chainkit.wire.proto.ibc.core.channel.v1 import query_pb2 as channel_query
+from chainkit.wire.proto.ibc.core.channel.v2 import query_pb2 as channel_v2_query
 from chainkit.wire.proto.ibc.core.client.v1 import query_pb2 as client_query
+from chainkit.wire.proto.ibc.core.client.v2 import query_pb2 as client_v2_query
 from chainkit.wire.proto.ibc.core.connection.v1 import connection_pb2
 from chainkit.wire.proto.ibc.core.connection.v1 import query_pb2 as connection_query
 from ibc.ics02_client.port import AnyValue
@@ -36,6 +39,9 @@ from ibc.ics04_channel.types import (
     Order,
     Packet,
 )
+from ibc.v2.codec import decode_acknowledgement_v2, decode_packet_v2
+from ibc.v2.events import ENCODED_ACKNOWLEDGEMENT, ENCODED_PACKET
+from ibc.v2.types import AcknowledgementV2, PacketV2
 from parachains.sdk.relaying import ConnectionInfo, HostedClient
 
 M = TypeVar("M", bound=Message)
@@ -69,7 +75,7 @@ class QueryTransport(Protocol):
         ...
 
 
-class IbcQueries:
+class IbcQueries(ABC):
     """What a chain holds of IBC, as its queries tell it."""
 
     def __init__(self, ask: QueryTransport) -> None:
@@ -234,6 +240,74 @@ class IbcQueries:
             )
             missing.update(Sequence(sequence) for sequence in answer.sequences)
         return frozenset(missing)
+
+    async def counterparty(self, client_id: ClientId) -> ClientId | None:
+        """Return the client there that belongs to a client here in IBC v2, or None."""
+        request = client_v2_query.QueryCounterpartyInfoRequest(client_id=client_id)
+        try:
+            answer = await self._ask.query(
+                "/ibc.core.client.v2.Query/CounterpartyInfo",
+                request,
+                client_v2_query.QueryCounterpartyInfoResponse,
+            )
+        except QueryFailed:
+            return None
+        return ClientId(answer.counterparty_info.client_id)
+
+    async def commitments_v2(self, client_id: ClientId) -> tuple[Sequence, ...]:
+        """Return the sequences of packets of IBC v2 sent from here that are not finished yet."""
+        found: list[Sequence] = []
+        page = PageRequest(limit=PAGE_LIMIT)
+        for _ in range(MAX_PAGES):
+            answer = await self._ask.query(
+                "/ibc.core.channel.v2.Query/PacketCommitments",
+                channel_v2_query.QueryPacketCommitmentsRequest(
+                    client_id=client_id, pagination=page
+                ),
+                channel_v2_query.QueryPacketCommitmentsResponse,
+            )
+            found += (Sequence(commitment.sequence) for commitment in answer.commitments)
+            if not answer.pagination.next_key:
+                break
+            page = PageRequest(key=answer.pagination.next_key, limit=PAGE_LIMIT)
+        return tuple(sorted(found))
+
+    async def unreceived_v2(
+        self, client_id: ClientId, sequences: Items[Sequence]
+    ) -> frozenset[Sequence]:
+        """Return which of the packets of IBC v2 to a client were not received here."""
+        missing: set[Sequence] = set()
+        for start in range(0, len(sequences), MAX_SEQUENCES_PER_QUERY):
+            answer = await self._ask.query(
+                "/ibc.core.channel.v2.Query/UnreceivedPackets",
+                channel_v2_query.QueryUnreceivedPacketsRequest(
+                    client_id=client_id,
+                    sequences=sequences[start : start + MAX_SEQUENCES_PER_QUERY],
+                ),
+                channel_v2_query.QueryUnreceivedPacketsResponse,
+            )
+            missing.update(Sequence(sequence) for sequence in answer.sequences)
+        return frozenset(missing)
+
+    @abstractmethod
+    async def event_v2(
+        self, kind: str, client_id: ClientId, sequence: Sequence
+    ) -> Mapping[str, str] | None:
+        """Return the attributes of the event of a packet of IBC v2, by its client here."""
+
+    async def sent_packet_v2(self, client_id: ClientId, sequence: Sequence) -> PacketV2 | None:
+        """Return a packet of IBC v2 that was sent from here, or None where none is found."""
+        found = await self.event_v2("send_packet", client_id, sequence)
+        return None if found is None else decode_packet_v2(hex_attribute(found, ENCODED_PACKET))
+
+    async def acknowledgement_v2(
+        self, client_id: ClientId, sequence: Sequence
+    ) -> AcknowledgementV2 | None:
+        """Return the answer written here for a packet of IBC v2, or None yet."""
+        found = await self.event_v2("write_acknowledgement", client_id, sequence)
+        if found is None:
+            return None
+        return decode_acknowledgement_v2(hex_attribute(found, ENCODED_ACKNOWLEDGEMENT))
 
 
 def known_member(kind: type[E], number: int) -> E:

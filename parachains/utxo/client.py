@@ -5,6 +5,7 @@ final at the client's depth, an update is a run of headers, a transaction is a c
 pays what its messages owe.
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from chainkit.primitives.types import (
     BlockHeight,
     ChainId,
     ChannelId,
+    ClientId,
     Denom,
     DurationNs,
     PortId,
@@ -201,6 +203,12 @@ class UtxoClient(IbcQueries):
         if found is None or found["packet_dst_port"] != port:
             return None
         return hex_attribute(found, "packet_ack_hex")
+
+    async def event_v2(
+        self, kind: str, client_id: ClientId, sequence: Sequence
+    ) -> Mapping[str, str] | None:
+        """Return the attributes of the event of a packet of IBC v2, by its client here."""
+        return await self._rpc.event(kind, client_id, sequence)
 
     async def sign(self, messages: tuple[AnyValue, ...]) -> SignedTx:
         """Return a carrier of the messages that pays what they owe.

@@ -6,6 +6,7 @@ simple-merkle multistore, and the value of block H is proven under the header at
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chainkit.commitments.ics23 import IAVL_SPEC, TENDERMINT_SPEC
@@ -20,6 +21,7 @@ from chainkit.primitives.types import (
     BlockHeight,
     ChainId,
     ChannelId,
+    ClientId,
     Denom,
     DurationNs,
     PortId,
@@ -247,6 +249,19 @@ class ZoneClient(IbcQueries):
         }
         async for _, found in self._rpc.search("write_acknowledgement", attributes):
             return hex_attribute(found, "packet_ack_hex")
+        return None
+
+    async def event_v2(
+        self, kind: str, client_id: ClientId, sequence: Sequence
+    ) -> Mapping[str, str] | None:
+        """Return the attributes of the event of a packet of IBC v2, by its client here."""
+        side = "source" if kind == "send_packet" else "dest"
+        attributes = {
+            f"packet_{side}_client": str(client_id),
+            "packet_sequence": str(sequence),
+        }
+        async for _, found in self._rpc.search(kind, attributes):
+            return found
         return None
 
     async def sign(self, messages: tuple[AnyValue, ...]) -> SignedTx:

@@ -69,7 +69,7 @@ MUTANTS = (
     Mutant(
         "endorsement: one packet only",
         _GUARD,
-        "            use(ctx, open_endorsements(ctx), lift, end)\n",
+        '            use(ctx, open_endorsements(ctx), lift, "/".join(map(str, end)))\n',
         "",
         f"{_TEST}::test_three_independent_offices_lift_exactly_one_packet",
     ),

@@ -44,6 +44,8 @@ def test_settings_are_read() -> None:
 
     assert [chain.chain_id for chain in settings.chains] == ["hub-1", "zone-a"]
     assert settings.paths[0].channels[1].ordering is Order.ORDERED
+    assert not settings.paths[0].has_v2
+    assert parse_settings(tomllib.loads(GOOD + "ibc_v2 = true\n")).paths[0].has_v2
     assert settings.trusting_period_ns == 600 * 10**9
     assert "1111" not in repr(settings)
     assert str(settings.chains[0].private_key) not in repr(settings)
@@ -55,6 +57,7 @@ def test_settings_are_read() -> None:
         ('b = "hub-1"', 'b = "hub-2"', r"paths\[0\]\.b"),
         ('b = "hub-1"', 'b = "zone-a"', r"paths\[0\]\.b"),
         ('id = "zone-a"', 'id = "hub-1"', "chains: expected each chain once"),
+        ('b = "hub-1"', 'b = "hub-1"\nibc_v2 = "yes"', r"paths\[0\]\.ibc_v2"),
         ("22" * 32, "22" * 31, r"chains\[1\]\.private_key"),
         ('["http://127.0.0.1:26657"]', "[]", r"chains\[0\]\.rpc"),
         ('["http://127.0.0.1:26657"]', '["127.0.0.1"]', r"chains\[0\]\.rpc"),
