@@ -227,7 +227,7 @@ def send(
 @chain_option
 @gas_price_option
 @click.option("--to", "target", default="", help="Chain to send to; hops between are found.")
-@click.option("--channel", default="", help="Channel to send over, or for IBC v2 the client; instead of --to.")
+@click.option("--channel", default="", help="Channel, or client of IBC v2, instead of --to.")
 @click.option("--port", default="transfer", show_default=True, help="Port of the channel.")
 @click.option("--memo", default="", help="For the receiving chain's application.")
 @click.option(
@@ -282,7 +282,15 @@ def transfer(
 
 async def _report_transfer(job: Job, outcome: TxOutcome, *, following: bool) -> None:
     """Print the transaction and its packet; wait for the packet's end if that is wanted."""
-    [key] = await job.user.packets_sent_by(outcome.tx_hash)
+    keys = await job.user.packets_sent_by(outcome.tx_hash)
+    if not keys:
+        # Steps are traced by channel; a packet of IBC v2 has none.
+        job.output.result(
+            outcome_json(job.chain, outcome),
+            lambda: f"{outcome_text(job.chain, outcome)}\nsent by IBC v2",
+        )
+        return
+    [key] = keys
     packet = f"{job.chain.name}/{key}"
     values = {**outcome_json(job.chain, outcome), "packet": packet}
     if not following:
