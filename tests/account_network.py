@@ -74,15 +74,16 @@ class Node:
 
 
 class Network:
-    """Up to four validators, fully connected, messages 5 ms under way."""
+    """Up to four nodes, fully connected, messages 5 ms under way; ``members`` are validators."""
 
-    def __init__(self, count=4, light_clients=(), funded=(SAM, ANN)):
+    def __init__(self, count=4, light_clients=(), funded=(SAM, ANN), members=4, **genesis):
         self.now = (GENESIS_TIME + 5) * NS_PER_SECOND
         self.light_clients = light_clients
         self.genesis = Genesis(
             GENESIS_TIME,
-            tuple(user.address for user in VALIDATORS),
+            tuple(user.address for user in VALIDATORS[:members]),
             tuple((user.address, 1_000 * ETHER) for user in funded),
+            **genesis,
         )
         self.events, self.order, self.lives = [], itertools.count(), itertools.count()
         self.nodes = [Node(self, number) for number in range(4)]

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 
 from chainkit.commitments.database import KeyValueDatabase
 from chainkit.formats.ethereum.blocks import decode_block, encode_block
-from chainkit.formats.ethereum.qbft import block_hash
+from chainkit.formats.ethereum.qbft import block_hash, decode_extra_data
 from chainkit.formats.ethereum.receipts import decode_receipt, encode_receipt
 from chainkit.formats.ethereum.transactions import transaction_hash
 from chainkit.formats.ethereum.types import Block, Header, Receipt
-from chainkit.primitives.types import Hash32
+from chainkit.primitives.types import BlockHeight, Hash32
 from chainkit.wire.rlp import decode, encode
+from parachains.account.consensus.votes import (
+    VoteTally,
+    count_vote,
+    decode_tally,
+    encode_tally,
+)
 from parachains.account.errors import BlockRefused
 from parachains.account.flat import height_key
 from parachains.account.genesis import Genesis
@@ -24,6 +30,7 @@ _RECEIPTS = b"r/"
 _HASH = b"h/"
 _TRANSACTION = b"t/"
 _GENESIS = b"genesis"
+_TALLY = b"tally"
 _INDEX_BYTES = 4
 RECENT_BLOCKS = 32
 """Blocks that are not read from the disk again."""
@@ -62,6 +69,9 @@ class Chain:
         self.ledger = ledger
         self._database = database
         self._recent: dict[int, StoredBlock] = {}
+        self.epoch_length = genesis.epoch_length
+        self.tally = VoteTally(tuple(sorted(genesis.validators)))
+        """Who decides the next block, and the votes so far."""
         if ledger.state.height < 0:
             self._write(ledger.genesis(genesis), {_GENESIS: genesis.fingerprint()})
         if database.get(_GENESIS) != genesis.fingerprint():
@@ -71,12 +81,16 @@ class Chain:
         self.genesis = first
         assert head is not None
         self.head: StoredBlock = head
+        kept = database.get(_TALLY)
+        assert kept is not None
+        self.tally = decode_tally(kept)
 
     def _write(
         self, made: LedgerBlock, more: Mapping[bytes, bytes | None] | None = None
     ) -> StoredBlock:
         block = made.block
         number, found = block.header.number, block_hash(block.header)
+        tally = self._tally_after(block.header)
         receipts = tuple(encode_receipt(each.receipt) for each in made.executed)
         writes: dict[bytes, bytes | None] = {
             **made.state.writes,
@@ -84,15 +98,24 @@ class Chain:
             height_key(_BLOCK, number): encode_block(block),
             height_key(_RECEIPTS, number): encode(receipts),
             _HASH + found: number.to_bytes(8, "big"),
+            _TALLY: encode_tally(tally),
         }
         for index, transaction in enumerate(block.transactions):
             place = number.to_bytes(8, "big") + index.to_bytes(_INDEX_BYTES, "big")
             writes[_TRANSACTION + transaction_hash(transaction)] = place
         self._database.write(writes)
         self.ledger.state.committed(made.state)
+        self.tally = tally
         stored = self._recent[number] = StoredBlock(block, found)
         self._recent.pop(number - RECENT_BLOCKS, None)
         return stored
+
+    def _tally_after(self, header: Header) -> VoteTally:
+        if not header.number:
+            return self.tally
+        vote = decode_extra_data(header.extra_data).vote
+        height, maker = BlockHeight(header.number), header.beneficiary
+        return count_vote(self.tally, height, maker, vote, epoch_length=self.epoch_length)
 
     def append(self, made: LedgerBlock, sealed: Block | None = None) -> StoredBlock:
         """Store the next block and its state; ``sealed`` is the same block with its seals.

@@ -13,12 +13,13 @@ from typing import Protocol
 import structlog
 
 from chainkit.commitments.database import KeyValueDatabase
-from chainkit.formats.ethereum.qbft import block_hash, decode_extra_data, make_seal
+from chainkit.formats.ethereum.bft_extra_data import ValidatorVote
+from chainkit.formats.ethereum.qbft import block_hash, make_seal
 from chainkit.formats.ethereum.signatures import address_of
 from chainkit.formats.ethereum.types import Block
 from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.timestamps import NS_PER_SECOND, seconds_to_ns
-from chainkit.primitives.types import BlockHeight, DurationNs, Hash32, TimestampNs
+from chainkit.primitives.types import Address, BlockHeight, DurationNs, Hash32, TimestampNs
 from parachains.account.chain import Chain, StoredBlock
 from parachains.account.consensus.blocks import EthereumBlock, decode_proposed_block, of_block
 from parachains.account.consensus.codec import sign_draft
@@ -60,11 +61,12 @@ from parachains.account.consensus.signing import (
     encode_record,
 )
 from parachains.account.consensus.state import Parameters, QbftState
+from parachains.account.consensus.votes import choose_vote
 from parachains.account.consensus.wal_codec import decode_entry, encode_entry
 from parachains.account.flat import height_key
 from parachains.account.ledger import LedgerBlock
 from parachains.account.mempool import Mempool
-from parachains.account.sealing import check_seals, judge_proposed, unsealed_extra
+from parachains.account.sealing import SealingRules, check_seals, judge_proposed, unsealed_extra
 
 _log = structlog.get_logger()
 MAX_CLOCK_DRIFT_S = 10
@@ -125,9 +127,9 @@ class Engine:
         self._settings = settings
         self._ports = ports
         self.address = address_of(settings.key)
-        self.validators = decode_extra_data(chain.genesis.header.extra_data).validators
-        own = self.address if self.address in self.validators else None
-        self._parameters = Parameters(own, settings.request_timeout_ns)
+        self.wishes: dict[Address, bool] = {}
+        """Who shall be a validator, and who shall not: this node's votes. Lost in a restart."""
+        self._parameters = Parameters(self.address, settings.request_timeout_ns)
         self._made: dict[Hash32, LedgerBlock] = {}
         self._entries = 0
         self._waiting: deque[Input | Effect] = deque()
@@ -163,6 +165,11 @@ class Engine:
             head.beneficiary,
             TimestampNs(earliest),
         )
+
+    @property
+    def validators(self) -> tuple[Address, ...]:
+        """Who decides the next block."""
+        return self._chain.tally.validators
 
     @property
     def height(self) -> int:
@@ -292,7 +299,7 @@ class Engine:
             self._pool.in_block_order(environment.base_fee),
             timestamp=timestamp,
             coinbase=self.address,
-            extra_data=unsealed_extra(self.validators, effect.round),
+            extra_data=unsealed_extra(self.validators, effect.round, self._vote(effect.height)),
         )
         for transaction, _ in refused:
             self._pool.drop(transaction)
@@ -300,13 +307,18 @@ class Engine:
         self._made[block.block_hash] = made
         self._waiting.append(BlockBuilt(effect.height, effect.round, block))
 
+    def _vote(self, height: BlockHeight) -> ValidatorVote | None:
+        """Return this node's vote in its next block; none at an epoch's end, which counts none."""
+        if height % self._chain.epoch_length == 0:
+            return None
+        return choose_vote(self._chain.tally, self.wishes, self.address, height)
+
     def _judge(self, block: Block) -> LedgerBlock:
         made = judge_proposed(
             self._chain.ledger,
             self._chain.head.header,
             block,
-            self.validators,
-            period_s=self._settings.period_s,
+            SealingRules(self._chain.tally, self._chain.epoch_length, self._settings.period_s),
             latest_s=self._ports.now_ns() // NS_PER_SECOND + MAX_CLOCK_DRIFT_S,
         )
         self._made[block_hash(block.header)] = made

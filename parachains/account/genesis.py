@@ -17,6 +17,7 @@ from chainkit.formats.ethereum.types import (
 from chainkit.primitives.keccak import keccak256
 from chainkit.primitives.types import Address, Hash32
 from chainkit.wire.rlp import encode, encode_uint
+from parachains.account.consensus.votes import DEFAULT_EPOCH_LENGTH
 from parachains.account.fees import INITIAL_BASE_FEE
 
 DIFFICULTY = 1
@@ -36,11 +37,13 @@ class Genesis:
     """Accounts and what they hold, in wei."""
     gas_limit: int = DEFAULT_GAS_LIMIT
     base_fee: int = INITIAL_BASE_FEE
+    epoch_length: int = DEFAULT_EPOCH_LENGTH
+    """Blocks after which votes that decided nothing are forgotten."""
 
     def fingerprint(self) -> Hash32:
         """Return a hash by which a node knows its own first block again."""
         balances = tuple((address, encode_uint(held)) for address, held in self.balances)
-        numbers = (self.timestamp, self.gas_limit, self.base_fee)
+        numbers = (self.timestamp, self.gas_limit, self.base_fee, self.epoch_length)
         return keccak256(encode((tuple(map(encode_uint, numbers)), self.validators, balances)))
 
 

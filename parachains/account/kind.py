@@ -68,6 +68,7 @@ class AccountKind:
                 ),
                 genesis_time=plan.genesis_time // NS_PER_SECOND,
                 base_fee=LOCAL_BASE_FEE,
+                votes_over_rpc=True,
                 light_clients=plan.light_clients,
                 applications=plan.applications,
                 mqtt_url=plan.mqtt_url,

@@ -38,6 +38,7 @@ from parachains.account.gossip import Gossip, Out, PeerBrokeRule
 from parachains.account.ledger import ChainIdentity, Ledger
 from parachains.account.mempool import Mempool, PoolRules
 from parachains.account.rpc import Eth, answer
+from parachains.account.rpc_votes import ValidatorVotes
 from parachains.account.settings import AccountSettings
 from parachains.account.subscriptions import NO_SUBSCRIPTIONS, Subscriptions
 from parachains.account.world import AccountState, World
@@ -187,7 +188,9 @@ class AccountNode:
             self.chain, self.pool, host.database(home / "consensus.db"), engine_settings, self
         )
         self.gossip = Gossip(self.chain, self.pool, self.engine, self._heard)
-        self.methods = Eth(self.chain, self.pool, self).methods()
+        eth = Eth(self.chain, self.pool, self)
+        votes = ValidatorVotes(eth, self.engine.wishes)
+        self.methods = {**eth.methods(), **votes.methods(may_vote=settings.votes_over_rpc)}
 
     def _account(self, address: Address) -> AccountState:
         """Return an account as of the newest block."""

@@ -87,7 +87,7 @@ class Eth:
 
     # --- which block ------------------------------------------------------------------
 
-    def _find(self, which: object) -> StoredBlock | None:
+    def find(self, which: object) -> StoredBlock | None:
         """Return the block that a tag, a number or an EIP-1898 object names."""
         if which is None or (isinstance(which, str) and which in _HEAD_TAGS):
             return self.chain.head
@@ -106,7 +106,7 @@ class Eth:
         return None if number is None else self.chain.at(number)
 
     def _at(self, which: object) -> Header:
-        found = self._find(which)
+        found = self.find(which)
         if found is None:
             raise AccountError("header not found")
         return found.header
@@ -123,7 +123,7 @@ class Eth:
 
     def block_by_number(self, which: object, full: object = False) -> object:
         """``eth_getBlockByNumber``; null where there is none."""
-        return _block(self._find(which), full)
+        return _block(self.find(which), full)
 
     def block_by_hash(self, wanted: object, full: object = False) -> object:
         """``eth_getBlockByHash``; null where there is none."""
@@ -131,7 +131,7 @@ class Eth:
 
     def count_by_number(self, which: object) -> str | None:
         """``eth_getBlockTransactionCountByNumber``."""
-        found = self._find(which)
+        found = self.find(which)
         return None if found is None else quantity(len(found.block.transactions))
 
     def count_by_hash(self, wanted: object) -> str | None:
@@ -152,7 +152,7 @@ class Eth:
 
     def transaction_in(self, which: object, index: object) -> object:
         """``eth_getTransactionByBlockNumberAndIndex``."""
-        return _transaction(self._find(which), parse_quantity(index, "index"))
+        return _transaction(self.find(which), parse_quantity(index, "index"))
 
     def transaction_in_hash(self, wanted: object, index: object) -> object:
         """``eth_getTransactionByBlockHashAndIndex``."""
@@ -169,7 +169,7 @@ class Eth:
 
     def block_receipts(self, which: object) -> object:
         """``eth_getBlockReceipts``."""
-        found = self._find(which)
+        found = self.find(which)
         return None if found is None else self._receipts(found)
 
     def _receipts(self, stored: StoredBlock) -> list[object]:

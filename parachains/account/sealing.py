@@ -1,9 +1,11 @@
 """What a header's extra data must be here, and whether its seals are enough.
 
-The validators are those of genesis: this chain has no votes about them, so an extra data with a
-vote is refused.
+The validators of a block are those after its parent, and its vote must be one that may be counted.
 """
 
+from dataclasses import dataclass
+
+from chainkit.formats.ethereum.bft_extra_data import ValidatorVote
 from chainkit.formats.ethereum.limits import VANITY_BYTES
 from chainkit.formats.ethereum.qbft import (
     QbftExtraData,
@@ -13,33 +15,53 @@ from chainkit.formats.ethereum.qbft import (
 )
 from chainkit.formats.ethereum.types import Block, Header
 from chainkit.primitives.errors import RuleBroken
-from chainkit.primitives.types import Address
+from chainkit.primitives.types import Address, BlockHeight
+from parachains.account.consensus.errors import VoteRefused
 from parachains.account.consensus.validators import quorum_of
+from parachains.account.consensus.votes import VoteTally, count_vote
 from parachains.account.errors import BlockRefused
 from parachains.account.ledger import Ledger, LedgerBlock
 
 
-def unsealed_extra(validators: tuple[Address, ...], round_: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class SealingRules:
+    """What a block's header is held to beside its execution."""
+
+    tally: VoteTally
+    """After its parent."""
+    epoch_length: int
+    period_s: int = 1
+    """Least seconds between two blocks."""
+
+
+def unsealed_extra(
+    validators: tuple[Address, ...], round_: int, vote: ValidatorVote | None = None
+) -> bytes:
     """Return the extra data of a block that is proposed in a round."""
     return encode_extra_data(
-        QbftExtraData(bytes(VANITY_BYTES), validators, vote=None, round=round_, seals=())
+        QbftExtraData(bytes(VANITY_BYTES), validators, vote=vote, round=round_, seals=())
     )
 
 
-def check_extra(header: Header, validators: tuple[Address, ...]) -> QbftExtraData:
+def check_extra(header: Header, rules: SealingRules) -> QbftExtraData:
     """Return a header's extra data.
 
     Raises:
-        BlockRefused: It does not decode, names other validators, or has a vote.
+        BlockRefused: It does not decode, names other validators, or has a vote that must not be.
     """
     try:
         extra = decode_extra_data(header.extra_data)
     except RuleBroken as error:
         raise BlockRefused("extra data", str(error)) from error
-    if extra.validators != validators:
+    if extra.validators != rules.tally.validators:
         raise BlockRefused("extra data", "other validators than the chain's")
-    if extra.vote is not None:
-        raise BlockRefused("extra data", "a vote, which this chain does not have")
+    height = BlockHeight(header.number)
+    try:
+        count_vote(
+            rules.tally, height, header.beneficiary, extra.vote, epoch_length=rules.epoch_length
+        )
+    except VoteRefused as error:
+        raise BlockRefused("extra data", str(error)) from error
     return extra
 
 
@@ -65,9 +87,8 @@ def judge_proposed(
     ledger: Ledger,
     parent: Header,
     block: Block,
-    validators: tuple[Address, ...],
+    rules: SealingRules,
     *,
-    period_s: int,
     latest_s: int,
 ) -> LedgerBlock:
     """Run a block that may be sealed, and hold it to every rule of this chain.
@@ -76,17 +97,16 @@ def judge_proposed(
         ledger: At the parent's state.
         parent: Of the block.
         block: Without seals, or with them where ``check_seals`` looks at those.
-        validators: Who seals it, ascending.
-        period_s: Least seconds between two blocks.
+        rules: As of the parent.
         latest_s: The last second that the timestamp may be.
 
     Raises:
         BlockRefused: It breaks one.
     """
     header = block.header
-    check_extra(header, validators)
-    if not parent.timestamp + period_s <= header.timestamp <= latest_s:
+    check_extra(header, rules)
+    if not parent.timestamp + rules.period_s <= header.timestamp <= latest_s:
         raise BlockRefused("timestamp", f"{header.timestamp} after {parent.timestamp}")
-    if header.beneficiary not in validators:
+    if header.beneficiary not in rules.tally.validators:
         raise BlockRefused("beneficiary", "the coinbase is no validator")
     return ledger.judge(parent, block)

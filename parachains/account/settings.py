@@ -6,6 +6,7 @@ import msgspec
 
 from chainkit.formats.ethereum.addresses import parse_address
 from chainkit.primitives.errors import MalformedMessage
+from parachains.account.consensus.votes import DEFAULT_EPOCH_LENGTH
 from parachains.account.genesis import DEFAULT_GAS_LIMIT, Genesis
 
 
@@ -39,6 +40,10 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     gas_limit: int = DEFAULT_GAS_LIMIT
     base_fee: int
     """Wei for a unit of gas in the first block."""
+    epoch_length: int = DEFAULT_EPOCH_LENGTH
+    """Blocks after which votes about validators that decided nothing are forgotten."""
+    votes_over_rpc: bool = False
+    """Whether RPC clients may say how this validator votes: anybody who reaches the port."""
     light_clients: tuple[str, ...]
     applications: tuple[str, ...]
     mqtt_url: str = ""
@@ -50,6 +55,8 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Raises:
             RuleBroken: An address or an amount is none.
         """
+        if self.epoch_length < 1:
+            raise MalformedMessage("epoch_length is below 1")
         balances = []
         for address, amount in self.balances:
             if not (amount.isascii() and amount.isdecimal()):
@@ -61,6 +68,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             balances=tuple(balances),
             gas_limit=self.gas_limit,
             base_fee=self.base_fee,
+            epoch_length=self.epoch_length,
         )
 
 

@@ -190,7 +190,7 @@ MUTANTS = (
     Mutant(
         "account: a header does not choose its validators",
         "parachains/account/sealing.py",
-        "    if extra.validators != validators:",
+        "    if extra.validators != rules.tally.validators:",
         "    if not extra.validators:",
         f"{_NETWORK}::test_a_header_that_names_its_own_validators_is_refused",
     ),

@@ -10,6 +10,7 @@ CODEC = "tests/unit/test_account_qbft_codec.py"
 FEW_SEEDS = "tests/simulation/test_qbft_swarm.py::test_a_few_seeds_keep_every_invariant"
 LONELY = "tests/simulation/test_qbft_swarm.py::test_a_block_that_one_node_alone_decided_is_decided_by_all"
 CLIENT = "light_clients/qbft"
+VOTES = "tests/unit/test_account_votes.py"
 LIGHT = "tests/unit/test_light_client_qbft.py"
 REFUSED = f"{LIGHT}::test_headers_that_are_refused"
 
@@ -191,14 +192,14 @@ MUTANTS = [
     Mutant(
         "qbft-client-header-names-its-own-validators",
         f"{CLIENT}/rules.py",
-        "    if vouching < quorum_of(len(trusted)):\n",
+        "    if vouching < needed:\n",
         "    if vouching < 0:\n",
         REFUSED,
     ),
     Mutant(
         "qbft-client-a-third-of-trust-is-enough",
         f"{CLIENT}/rules.py",
-        "    if vouching < quorum_of(len(trusted)):\n",
+        "    if vouching < needed:\n",
         "    if 3 * vouching <= len(trusted):\n",
         REFUSED,
     ),
@@ -376,5 +377,61 @@ MUTANTS = [
         "        if _identity(old) != _identity(new):\n",
         "        if old is new:\n",
         f"{LIGHT}::test_a_substitute_of_another_chain_is_refused",
+    ),
+    Mutant(
+        "qbft-half-of-the-validators-change-the-set",
+        f"{CONSENSUS}/votes.py",
+        "        if alike <= len(self.validators) // 2:\n",
+        "        if alike < len(self.validators) // 2:\n",
+        f"{VOTES}::test_more_than_half_of_the_validators_decide",
+    ),
+    Mutant(
+        "qbft-votes-outlive-their-epoch",
+        f"{CONSENSUS}/votes.py",
+        "    if height % epoch_length == 0:\n",
+        "    if not epoch_length:\n",
+        f"{VOTES}::test_votes_are_forgotten_at_the_end_of_an_epoch",
+    ),
+    Mutant(
+        "qbft-votes-without-a-bound",
+        f"{CONSENSUS}/votes.py",
+        ">= MAX_OUTSTANDING_VOTES:",
+        ">= MAX_QBFT_VALIDATORS:",
+        f"{VOTES}::test_a_validator_has_so_many_votes_open",
+    ),
+    Mutant(
+        "qbft-the-dropped-keep-their-votes",
+        f"{CONSENSUS}/votes.py",
+        "(vote.add or each.voter != recipient)",
+        "each.voter",
+        f"{VOTES}::test_who_was_dropped_has_no_votes_left",
+    ),
+    Mutant(
+        "qbft-a-forbidden-vote-is-judged-valid",
+        "parachains/account/sealing.py",
+        '        raise BlockRefused("extra data", str(error)) from error\n    return extra\n',
+        "        return extra\n    return extra\n",
+        f"{VOTES}::test_a_block_with_a_vote_that_must_not_be_is_refused",
+    ),
+    Mutant(
+        "qbft-client-needs-two-thirds-of-a-set-that-changed",
+        f"{CLIENT}/rules.py",
+        "        return needed - 1\n",
+        "        return needed\n",
+        f"{VOTES}::test_the_light_client_follows_every_change",
+    ),
+    Mutant(
+        "qbft-client-one-seal-less-at-any-height",
+        f"{CLIENT}/rules.py",
+        " and message.height.revision_height == next_height:",
+        " and next_height:",
+        f"{LIGHT}::test_one_seal_less_is_enough_for_one_change_at_the_next_height_only",
+    ),
+    Mutant(
+        "qbft-client-one-seal-less-for-any-change",
+        f"{CLIENT}/rules.py",
+        "    if len(changed) == 1 and",
+        "    if len(changed) and",
+        f"{LIGHT}::test_one_seal_less_is_enough_for_one_change_at_the_next_height_only",
     ),
 ]

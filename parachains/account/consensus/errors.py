@@ -101,3 +101,9 @@ class SigningRefused(QbftRuleBroken):
     """The key was asked for an earlier step, or for something else in the same step."""
 
     code = 15
+
+
+class VoteRefused(QbftRuleBroken):
+    """A block's vote would leave no validator or too many, or its maker has too many open."""
+
+    code = 16

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
-from chainkit.formats.ethereum.bft_extra_data import recover_seal
+from chainkit.formats.ethereum.bft_extra_data import (
+    ValidatorVote,
+    read_vote,
+    recover_seal,
+    vote_item,
+)
 from chainkit.formats.ethereum.fields import read_address, read_fields, read_hash, read_uint
 from chainkit.formats.ethereum.qbft import make_seal
 from chainkit.formats.ethereum.signatures import address_of
@@ -36,6 +41,7 @@ class SimBlock:
     """Which of the run's blocks it is."""
     is_sound: bool
     """Whether its content would execute."""
+    vote: ValidatorVote | None
     block_hash: Hash32
     digest: Hash32
 
@@ -51,6 +57,7 @@ class SimBlock:
             self.timestamp,
             self.number,
             is_sound=self.is_sound,
+            vote=self.vote,
         )
 
     def encode(self) -> bytes:
@@ -64,6 +71,7 @@ class SimBlock:
                 encode_uint(self.timestamp),
                 encode_uint(self.number),
                 encode_uint(self.is_sound),
+                () if self.vote is None else vote_item(self.vote, b""),
             )
         )
 
@@ -77,19 +85,21 @@ def make_block(
     number: int,
     *,
     is_sound: bool,
+    vote: ValidatorVote | None,
 ) -> SimBlock:
     """Return a block with its hashes."""
-    content = f"{height} {coinbase.hex()} {parent.hex()} {timestamp} {number} {is_sound}"
+    content = f"{height} {coinbase.hex()} {parent.hex()} {timestamp} {number} {is_sound} {vote}"
     block_hash = Hash32(sha256(content.encode()).digest())
     digest = Hash32(sha256(block_hash + round_.to_bytes(8)).digest())
     return SimBlock(
-        height, coinbase, round_, parent, timestamp, number, is_sound, block_hash, digest
+        height, coinbase, round_, parent, timestamp, number, is_sound, vote, block_hash, digest
     )
 
 
 def read_sim_block(data: bytes) -> SimBlock:
     """Return the block that was encoded."""
-    height, coinbase, round_, parent, time, number, is_sound = read_fields(decode(data), 7, "block")
+    items = read_fields(decode(data), 8, "block")
+    height, coinbase, round_, parent, time, number, is_sound, vote = items
     return make_block(
         BlockHeight(read_uint(height, "height")),
         read_address(coinbase, "coinbase"),
@@ -98,6 +108,7 @@ def read_sim_block(data: bytes) -> SimBlock:
         TimestampNs(read_uint(time, "timestamp")),
         read_uint(number, "number"),
         is_sound=read_uint(is_sound, "is sound") == 1,
+        vote=None if vote == () else read_vote(vote, b""),
     )
 
 

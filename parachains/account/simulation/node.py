@@ -7,7 +7,7 @@ from random import Random
 from typing import Protocol
 
 from chainkit.primitives.types import Address, BlockHeight, Hash32, Round, TimestampNs
-from parachains.account.consensus.errors import SigningRefused
+from parachains.account.consensus.errors import SigningRefused, VoteRefused
 from parachains.account.consensus.machine import step
 from parachains.account.consensus.messages import (
     SELF,
@@ -39,12 +39,19 @@ from parachains.account.consensus.messages import (
 from parachains.account.consensus.replay import has_forgotten, restart
 from parachains.account.consensus.signing import NOTHING_SIGNED, SigningRecord, authorize
 from parachains.account.consensus.state import Parameters, QbftState
+from parachains.account.consensus.votes import VoteTally, count_vote
 from parachains.account.simulation.keys import SimBlock
-from parachains.account.simulation.plan import PERIOD_NS, REQUEST_TIMEOUT_NS, RESEND_NS
+from parachains.account.simulation.plan import (
+    EPOCH_LENGTH,
+    PERIOD_NS,
+    REQUEST_TIMEOUT_NS,
+    RESEND_NS,
+)
 from relay_chain.simulator.invariants import InvariantBroken
 from relay_chain.simulator.node import NEVER, Crashed
 from relay_chain.simulator.plan import SECOND, DiskFault
 
+NO_TALLY = VoteTally(())
 GENESIS_HASH = Hash32(bytes(32))
 
 
@@ -56,7 +63,14 @@ class World(Protocol):
         ...
 
     def make_block(
-        self, index: int, height: BlockHeight, round_: Round, *, parent: Hash32, earliest: int
+        self,
+        index: int,
+        height: BlockHeight,
+        round_: Round,
+        *,
+        parent: Hash32,
+        earliest: int,
+        tally: VoteTally,
     ) -> SimBlock:
         """Return a new block by the node."""
         ...
@@ -77,8 +91,8 @@ class World(Protocol):
         """Note a decision."""
         ...
 
-    def validators_at(self, height: BlockHeight) -> tuple[Address, ...]:
-        """Return the set of a height."""
+    def first_validators(self) -> tuple[Address, ...]:
+        """Return the set of height 1, ascending."""
         ...
 
     def count(self, event: str) -> None:
@@ -98,6 +112,8 @@ class Disk:
     synced: int = 0
     record: SigningRecord = NOTHING_SIGNED
     blocks: dict[BlockHeight, Decide] = field(default_factory=dict)
+    tally: VoteTally = NO_TALLY
+    """After the head; stored with it."""
     has_lost: bool = False
     """It lost what it had confirmed, since the last stored block."""
 
@@ -109,6 +125,11 @@ class Disk:
     def store(self, decide: Decide) -> None:
         """Store a sealed block and begin an empty log."""
         self.blocks[decide.height] = decide
+        block = decide.block
+        assert isinstance(block, SimBlock)
+        self.tally = count_vote(
+            self.tally, block.height, block.coinbase, block.vote, epoch_length=EPOCH_LENGTH
+        )
         self.wal.clear()
         self.synced, self.has_lost = 0, False
 
@@ -143,7 +164,7 @@ class SimNode:
     def __init__(self, index: int, address: Address, world: World) -> None:
         self.index = index
         self.address = address
-        self.disk = Disk()
+        self.disk = Disk(tally=VoteTally(world.first_validators()))
         self.machine: QbftState | None = None
         self.incarnation = 0
         self.effects_until_crash = NEVER
@@ -280,6 +301,7 @@ class SimNode:
             build.round,
             parent=self._head_hash(),
             earliest=self._earliest(),
+            tally=self.disk.tally,
         )
         self._own.append(BlockBuilt(build.height, build.round, block))
 
@@ -288,6 +310,17 @@ class SimNode:
         assert isinstance(block, SimBlock)
         latest = self._world.clock(self.index) + SECOND
         is_timely = self._earliest() <= block.timestamp <= latest
+        try:
+            count_vote(
+                self.disk.tally,
+                block.height,
+                block.coinbase,
+                block.vote,
+                epoch_length=EPOCH_LENGTH,
+            )
+        except VoteRefused:
+            self._world.count("block with a vote that must not be")
+            return False
         return block.is_sound and block.parent == self._head_hash() and is_timely
 
     def store(self, decide: Decide) -> None:
@@ -317,8 +350,9 @@ class SimNode:
         head = self.disk.head
         height = BlockHeight(head + 1)
         coinbase = self.disk.blocks[head].block.coinbase if head else Address(bytes(20))
-        validators = self._world.validators_at(height)
-        return StartHeight(height, validators, coinbase, TimestampNs(self._earliest()))
+        return StartHeight(
+            height, self.disk.tally.validators, coinbase, TimestampNs(self._earliest())
+        )
 
     def _head_hash(self) -> Hash32:
         head = self.disk.head

@@ -21,6 +21,10 @@ REQUEST_TIMEOUT_NS = DurationNs(200 * MS)
 RESEND_NS = DurationNs(300 * MS)
 
 
+EPOCH_LENGTH = 25
+"""Heights after which votes that decided nothing are forgotten."""
+
+
 class Kind(Enum):
     """How a validator behaves."""
 
@@ -51,7 +55,7 @@ class Plan:
     """(virtual time, fault), by time."""
     skew_ns: tuple[int, ...]
     absences: tuple[tuple[int, int, int], ...] = ()
-    """(node, from height, to height): it is no validator there, the end left out."""
+    """(node, from height, to height): there the correct vote it out, and afterwards in again."""
     real_signatures: bool = False
     """secp256k1, and every message through its bytes; else signatures that nobody forges."""
     chaos_ns: int = CHAOS_NS
@@ -102,7 +106,7 @@ def plan_of_seed(seed: int) -> Plan:
     ):
         node = rng.choice([index for index in range(count) if index not in hostile])
         first = rng.randint(2, 8)
-        absences = ((node, first, first + rng.randint(1, 12)),)
+        absences = ((node, first, first + rng.randint(5, 15)),)
     return Plan(
         seed, tuple(kinds), tuple(faults), skew, absences, real_signatures=rng.random() < 0.05
     )

@@ -38,6 +38,9 @@ RARE_BRANCHES = (
     "refused: WrongBlock",
     "refused: WrongProposer",
     "decided by a changed set",
+    "validator voted out",
+    "validator voted in",
+    "votes forgotten at an epoch's end",
     "decided with real signatures",
 )
 """A swarm that never took one of these proved less than it claims.

@@ -17,11 +17,13 @@ from parachains.account.consensus.messages import (
     SealableBlock,
 )
 from parachains.account.consensus.validators import quorum_of
+from parachains.account.consensus.votes import VoteTally, choose_vote, count_vote
 from parachains.account.simulation.behaviour import mail
 from parachains.account.simulation.invariants import Watcher
 from parachains.account.simulation.keys import Keys, Secp256k1Keys, SimBlock, StubKeys, make_block
 from parachains.account.simulation.node import SimNode
 from parachains.account.simulation.plan import (
+    EPOCH_LENGTH,
     HEALING_BOUND_NS,
     HEIGHTS_AFTER_HEALING,
     Kind,
@@ -34,6 +36,7 @@ from relay_chain.simulator.plan import MS, Crash, Cut, DiskFault, Quality
 
 ASK_NS = 250 * MS
 _FOREVER = 1 << 62
+STRANGER = Address(b"a stranger to all...")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class Simulation:
         addresses = [self.keys.address(number) for number in range(count)]
         self._addresses = addresses
         correct = {addresses[i]: i for i in range(count) if plan.kinds[i] is Kind.CORRECT}
+        self._tallies = [VoteTally(()), VoteTally(self.first_validators())]
         self.watcher = Watcher(self.keys, correct, self.validators_at)
         self.nodes = [SimNode(index, addresses[index], self) for index in range(count)]
         self._rng = Random(f"qbft run of {plan.seed}")
@@ -271,7 +275,7 @@ class Simulation:
             return
         block = sealed.block
         assert isinstance(block, SimBlock)
-        validators = self.validators_at(sealed.height)
+        validators = node.disk.tally.validators
         authors = {self.keys.seal_author(block.digest, seal) for seal in sealed.seals}
         enough = len(authors & set(validators)) >= quorum_of(len(validators))
         if not enough or len(authors) != len(sealed.seals) or not authors <= set(validators):
@@ -304,16 +308,39 @@ class Simulation:
         )
 
     def make_block(
-        self, index: int, height: BlockHeight, round_: Round, *, parent: Hash32, earliest: int
+        self,
+        index: int,
+        height: BlockHeight,
+        round_: Round,
+        *,
+        parent: Hash32,
+        earliest: int,
+        tally: VoteTally,
     ) -> SimBlock:
-        """Return a new block by the node."""
+        """Return a new block by the node, with its vote."""
         timestamp = TimestampNs(max(self.clock(index), earliest))
         coinbase = self._addresses[index]
         return self._note(
             make_block(
-                height, coinbase, round_, parent, timestamp, self._block_count, is_sound=True
+                height,
+                coinbase,
+                round_,
+                parent,
+                timestamp,
+                self._block_count,
+                is_sound=True,
+                vote=choose_vote(tally, self._wishes(index, height), coinbase, height),
             )
         )
+
+    def _wishes(self, index: int, height: BlockHeight) -> dict[Address, bool]:
+        """Return how a node votes: the correct as planned, the others against a correct one."""
+        if not self.is_correct(index):
+            return {self._addresses[min(self.watcher.correct.values())]: False, STRANGER: True}
+        return {
+            self._addresses[node]: not first <= height < end
+            for node, first, end in self.plan.absences
+        }
 
     def _note(self, block: SimBlock) -> SimBlock:
         self._block_count += 1
@@ -332,6 +359,7 @@ class Simulation:
             block.timestamp,
             self._block_count,
             is_sound=is_sound,
+            vote=block.vote,
         )
         return self._note(rival)
 
@@ -364,6 +392,7 @@ class Simulation:
         """Note a decision of a correct node, and put it into the run's hash."""
         if self.is_correct(index):
             self.watcher.saw_decision(index, decide)
+            self._count_vote(decide)
             if len(self.validators_at(decide.height)) < len(self.nodes):
                 self.count("decided by a changed set")
             if self.plan.real_signatures:
@@ -372,12 +401,38 @@ class Simulation:
             line = f"{self._network.now} {index} {decide.height} {decide.round} {block_hash}"
             self._digest.update(line.encode())
 
+    def first_validators(self) -> tuple[Address, ...]:
+        """Return the set of height 1, ascending."""
+        return tuple(sorted(self._addresses))
+
     def validators_at(self, height: BlockHeight) -> tuple[Address, ...]:
-        """Return the set of a height."""
-        absent = {node for node, first, end in self.plan.absences if first <= height < end}
-        return tuple(
-            sorted(address for index, address in enumerate(self._addresses) if index not in absent)
+        """Return the set of a height whose parent a correct node has decided."""
+        return self._tallies[height].validators
+
+    def _count_vote(self, decide: Decide) -> None:
+        """Keep the tally after a decided block; only the planned changes may come of the votes.
+
+        Raises:
+            InvariantBroken: The hostile added or dropped somebody.
+        """
+        block = decide.block
+        assert isinstance(block, SimBlock)
+        if decide.height != len(self._tallies) - 1:
+            return
+        before = self._tallies[-1]
+        tally = count_vote(
+            before, block.height, block.coinbase, block.vote, epoch_length=EPOCH_LENGTH
         )
+        self._tallies.append(tally)
+        planned = {self._addresses[node] for node, *_ in self.plan.absences}
+        if set(tally.validators).symmetric_difference(self._addresses) - planned:
+            raise InvariantBroken("validators by majority", f"height {decide.height}: {tally}")
+        if before.votes and not tally.votes and before.validators == tally.validators:
+            self.count("votes forgotten at an epoch's end")
+        if len(tally.validators) < len(before.validators):
+            self.count("validator voted out")
+        if len(tally.validators) > len(before.validators):
+            self.count("validator voted in")
 
     def clock(self, index: int) -> int:
         """Return a node's own time, two seconds after the epoch at the beginning."""
