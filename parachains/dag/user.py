@@ -82,7 +82,7 @@ class DagUser:
         """Return the message that does what is wanted, from the account that signs.
 
         Raises:
-            MalformedMessage: A receiver is no address of this chain.
+            InvalidAddress: A receiver is no address of this chain.
             NotOffered: Anything but a payment or a transfer over a channel.
         """
         match intent:
