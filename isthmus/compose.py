@@ -180,8 +180,8 @@ def build_node(home: Path, *, mqtt_url: str = "") -> ComposedNode:
     announcer = None
     if mqtt_url or app_config.mqtt_url:
         announcer = BlockAnnouncer(mqtt_url or app_config.mqtt_url, genesis.chain_id)
-    chain = SqliteDatabase(paths.data / "chain.db")
-    index = SqliteEventIndex(paths.data / "tx_index.db")
+    chain = SqliteDatabase(paths.chain_database)
+    index = SqliteEventIndex(paths.event_index)
     # Blocks are durable before the application commits them, and what it loses at power loss
     # is executed again from them: it need not wait for the disk at each block.
     state = SqliteDatabase(paths.data / "application.db", sync_every=STATE_SYNC_BLOCKS)

@@ -14,6 +14,7 @@ import structlog
 
 from chainkit.primitives.errors import OperationFailed
 from chainkit.primitives.types import ChainId, TimestampNs, VotingPower
+from isthmus.cli.index import index
 from isthmus.cli.logs import configure_logs
 from isthmus.cli.output import Command, Group, say_when_slow
 from isthmus.compose import build_node
@@ -98,6 +99,9 @@ async def _run(home: Path, mqtt_url: str) -> None:
         await stopped.wait()
         structlog.get_logger().info("node.stopping")
         running.cancel()
+
+
+main.add_command(index)
 
 
 @main.command("show-node-id", cls=Command, example="isthmusd show-node-id --home /tmp/node")

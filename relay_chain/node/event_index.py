@@ -213,13 +213,15 @@ def make_plan(query: Query, *, of_block: bool, low: int, high: int) -> Plan:
         low: The lowest height there is.
         high: The highest.
     """
-    name = "NewBlock" if of_block else "Tx"
     height_tag = "block.height" if of_block else "tx.height"
+    own = {"tm": "", "tm.event": "NewBlock" if of_block else "Tx"}
+    own["block" if of_block else "tx"] = ""
     exact, digest = True, None
     groups: dict[str, list[Condition]] = {}
     for condition in query.conditions:
-        if condition.tag == "tm.event":
-            if not value_matches(condition, name):
+        if condition.tag in own:
+            # What the node adds to every transaction or block.
+            if not value_matches(condition, own[condition.tag]):
                 return Plan(_NOTHING, exact=True)
         elif condition.tag == height_tag and condition.operator is Operator.CONTAINS:
             exact = False
@@ -235,11 +237,11 @@ def make_plan(query: Query, *, of_block: bool, low: int, high: int) -> Plan:
         else:
             groups.setdefault(condition.event_type, []).append(condition)
     terms = [_terms(conditions) for conditions in groups.values()]
-    exact = exact and all(covered for _, covered in terms)
     found = tuple(group for group, _ in terms)
-    equal = tuple(group for group in found if group[0].value is not None)
     # A group without an equality is looked at only where there is nothing narrower.
-    return Plan(Search(of_block, low, high, equal or found[:1]), exact, digest)
+    asked = tuple(group for group in found if group[0].value is not None) or found[:1]
+    exact = exact and asked == found and all(covered for _, covered in terms)
+    return Plan(Search(of_block, low, high, asked), exact, digest)
 
 
 def _digest(text: str) -> bytes | None:

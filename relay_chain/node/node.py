@@ -81,6 +81,16 @@ class NodePaths:
         return self.home / "data"
 
     @property
+    def chain_database(self) -> Path:
+        """Blocks and states."""
+        return self.data / "chain.db"
+
+    @property
+    def event_index(self) -> Path:
+        """What blocks and transactions emitted."""
+        return self.data / "tx_index.db"
+
+    @property
     def validator_state(self) -> Path:
         """What the key signed last."""
         return self.data / "priv_validator_state.json"
