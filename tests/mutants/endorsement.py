@@ -74,10 +74,10 @@ MUTANTS = (
         f"{_TEST}::test_three_independent_offices_lift_exactly_one_packet",
     ),
     Mutant(
-        "endorsement: of one origin",
+        "endorsement: of these data alone",
         _PURE,
         '    return _hash(b"packet", origin.encode(), port_id.encode(), channel_id.encode(), data)',
-        '    return _hash(b"packet", port_id.encode(), data[:60])',
+        '    return _hash(b"packet", origin.encode(), port_id.encode(), channel_id.encode(), data[:0])',
         f"{_TEST}::test_an_endorsement_is_of_one_origin_and_one_channel",
     ),
     Mutant(

@@ -10,6 +10,7 @@ from chainkit.primitives.errors import MalformedMessage, RuleBroken
 from chainkit.primitives.types import Address, Denom
 from chainkit.wire.codec import encode
 from chainkit.wire.proto.isthmus.integrity.v1 import tx_pb2
+from ibc.addresses import format_address
 from ibc.errors import Unauthorized
 from ibc.testing.chain import PREFIX
 from integrity import endorsement_messages as messages
@@ -21,6 +22,7 @@ from integrity.endorsements import (
     Need,
     Source,
     State,
+    Verdict,
     Vouch,
     acts_at,
     appeal_datum,
@@ -493,7 +495,10 @@ def test_an_appeal_that_nobody_supports_is_refused_when_its_time_is_over():
         town.settle(number)
     town.later(1)
     town.settle(number)
+    decided = open_endorsements(town.hub.chain.context()).appeal(number)
 
+    assert decided is not None
+    assert decided.verdict is Verdict.REFUSED
     assert free(town) == 0
     assert town.coins("bob") == 0
     with pytest.raises(AppealClosed, match="no open appeal"):
@@ -642,3 +647,31 @@ def test_an_operator_is_printable_and_short():
     for odd in ("", "x" * 65, "a\nb"):
         with pytest.raises(MalformedMessage):
             messages.parse_operator(odd)
+
+
+def test_wellformed_messages_are_read():
+    """Each message, from its bytes to its values."""
+    signer = format_address(b"\x07" * 20, "isthmus")
+    key = {"origin": "village", "datum": b"d" * 32, "level": 2}
+    add = tx_pb2.MsgAddSource(
+        authority=signer, name="civil", operator="c", account=signer, chain="roll"
+    )
+    endorse = tx_pb2.MsgEndorse(endorser=signer, source="civil", **key)
+    withdraw = tx_pb2.MsgWithdraw(endorser=signer, **key)
+    challenge = tx_pb2.MsgChallenge(challenger=signer, grounds="forged", **key)
+    resolve = tx_pb2.MsgResolve(authority=signer, upheld=True, **key)
+    appeal = tx_pb2.MsgAppeal(owner=signer, denom="ibc/AB", source="*", height=9)
+    settle = tx_pb2.MsgSettle(signer=signer, id=4)
+    release = tx_pb2.MsgRelease(authority=signer, chain="village")
+    held = tx_pb2.MsgDeliverHeld(signer=signer, port="transfer", channel="channel-0", sequence=3)
+    wanted = Key("village", b"d" * 32, Level(2))
+
+    assert messages.decode_add_source(encode(add), "isthmus").operator == "c"
+    assert messages.decode_endorse(encode(endorse), "isthmus").key == wanted
+    assert messages.decode_withdraw(encode(withdraw), "isthmus").key == wanted
+    assert messages.decode_challenge(encode(challenge), "isthmus").grounds == "forged"
+    assert messages.decode_resolve(encode(resolve), "isthmus").upheld
+    assert messages.decode_appeal(encode(appeal), "isthmus").source == "*"
+    assert messages.decode_settle(encode(settle), "isthmus").number == 4
+    assert messages.decode_release(encode(release), "isthmus").chain == "village"
+    assert messages.decode_deliver_held(encode(held), "isthmus").sequence == 3
