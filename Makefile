@@ -43,10 +43,10 @@ docs: $(STAMP) ## links, command examples and log events named in the documents 
 	$(PYTEST) tests/house
 
 e2e: $(STAMP) ## real processes and long tests, one after another (< 25 minutes)
-	$(PYTEST) -v --durations=10 -m "e2e or slow" tests
+	$(PYTEST) -v --durations=10 -m "e2e or slow" --ignore=tests/clients tests
 
-clients: $(STAMP) ## foreign clients against our endpoints
-	$(PYTEST) tests/clients
+clients: $(STAMP) ## foreign clients and a foreign relayer against our endpoints
+	$(PYTEST) -v tests/clients
 
 interop: $(STAMP) ## the same and other brokers; what is not installed fails
 	INTEROP=1 $(PYTEST) -v tests/clients tests/e2e/test_brokers.py

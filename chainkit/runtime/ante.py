@@ -28,7 +28,11 @@ from chainkit.runtime.errors import (
 )
 from chainkit.runtime.events import Event
 from chainkit.runtime.fees import GasPrice, require_minimum_fee
-from chainkit.runtime.gas import GAS_TX_SIZE_PER_BYTE, GAS_VERIFY_SECP256K1
+from chainkit.runtime.gas import (
+    GAS_SIMULATED_FEE,
+    GAS_TX_SIZE_PER_BYTE,
+    GAS_VERIFY_SECP256K1,
+)
 from chainkit.runtime.transaction import (
     SIGN_MODE_DIRECT,
     SignerInfo,
@@ -140,6 +144,8 @@ def _deduct_fee(
     if tx.fee.amount:
         collector = rules.fees.module_address(FEE_COLLECTOR)
         rules.fees.send_coins(ctx, payer, collector, tx.fee.amount)
+    elif ctx.mode is ExecutionMode.SIMULATE:
+        ctx.gas.consume(GAS_SIMULATED_FEE, "a fee that is not known yet")
     text = format_address(rules.address_prefix, payer)
     ctx.emit(Event("tx", (("fee", format_coins(tx.fee.amount)), ("fee_payer", text))))
 

@@ -21,6 +21,10 @@ GAS_TX_SIZE_PER_BYTE = 10
 GAS_VERIFY_SECP256K1 = 1_000
 """SDK auth ``SigVerifyCostSecp256k1``."""
 
+GAS_SIMULATED_FEE = 20_000
+"""Charged in a simulation without a fee, in place of moving one to a collector's new account:
+wallets simulate before they know the fee, and multiply what they hear by as little as 1.3."""
+
 
 class GasMeter:
     """Counts gas up to a limit; mutable because it is the account book of one execution.

@@ -17,7 +17,6 @@ from chainkit.modules.staking_params import (
     StakingParams,
     decode_params,
     encode_params,
-    encode_params_response,
     public_key_of,
 )
 from chainkit.primitives.amounts import Coin, parse_denom
@@ -33,6 +32,7 @@ from chainkit.runtime.module import BaseModule, ValidatorUpdate
 from chainkit.runtime.store import prefix_end
 from relay_chain.app import staking_codec as codec
 from relay_chain.app.staking_codec import CreateValidator, StakeChange, StakedValidator, Unbonding
+from relay_chain.app.staking_queries import StakingQueries
 
 STORE = "staking"
 BONDED_POOL = "bonded_tokens_pool"
@@ -84,6 +84,13 @@ class StakingModule(BaseModule):
         """Return how many of a validator's shares a delegator has."""
         value = ctx.store(STORE).get(DELEGATION + operator + delegator)
         return 0 if value is None else int(value)
+
+    def delegations(self, ctx: Context) -> Iterator[tuple[Address, Address, int]]:
+        """Yield (validator's operator, delegator, shares), validator by validator."""
+        for validator in self.validators(ctx):
+            prefix = DELEGATION + validator.operator
+            for key, value in ctx.store(STORE).iterate(prefix, prefix_end(prefix)):
+                yield validator.operator, Address(key[len(prefix) :]), int(value)
 
     def stake_of(self, ctx: Context, delegator: Address) -> int:
         """Return the tokens that a delegator has with validators of the set."""
@@ -155,15 +162,7 @@ class StakingModule(BaseModule):
 
     def query_routes(self) -> tuple[QueryRoute, ...]:
         """Return the routes of ``cosmos.staking.v1beta1.Query`` that this chain has."""
-        service = "/cosmos.staking.v1beta1.Query/"
-        return (
-            QueryRoute(service + "Params", lambda c, _: encode_params_response(self.params(c))),
-            QueryRoute(
-                service + "Validators",
-                lambda c, _: codec.encode_validators_response(self._prefix, self.validators(c)),
-            ),
-            QueryRoute(service + "Pool", self._pool),
-        )
+        return StakingQueries(self._prefix, self).routes()
 
     def init_genesis(
         self, ctx: Context, state: Mapping[str, object]
@@ -329,11 +328,6 @@ class StakingModule(BaseModule):
     def _save(self, ctx: Context, validator: StakedValidator) -> None:
         value = codec.encode_validator(self._prefix, validator)
         ctx.store(STORE).set(VALIDATOR + validator.operator, value)
-
-    def _pool(self, ctx: Context, _data: bytes) -> bytes:
-        bonded = sum(validator.tokens for validator in self.validators(ctx))
-        not_bonded = sum(unbonding.amount for _, unbonding in self.unbondings(ctx))
-        return codec.encode_pool_response(bonded=bonded, not_bonded=not_bonded)
 
     def _emit(self, ctx: Context, kind: str, message: StakeChange) -> None:
         ctx.emit(

@@ -118,21 +118,24 @@ def decode_validator(prefix: str, data: bytes) -> StakedValidator:
     )
 
 
-def encode_unbonding(prefix: str, unbonding: Unbonding) -> bytes:
-    """Return the stored form."""
+def unbonding_to_proto(prefix: str, unbonding: Unbonding) -> staking_pb2.UnbondingDelegation:
+    """Return an unbonding's protobuf form, of one entry."""
     entry = staking_pb2.UnbondingDelegationEntry(
         creation_height=unbonding.creation_height,
         completion_time=timestamp_to_proto(unbonding.completion_time),
         initial_balance=str(unbonding.amount),
         balance=str(unbonding.amount),
     )
-    return encode(
-        staking_pb2.UnbondingDelegation(
-            delegator_address=format_address(prefix, unbonding.delegator),
-            validator_address=format_address(prefix + "valoper", unbonding.operator),
-            entries=[entry],
-        )
+    return staking_pb2.UnbondingDelegation(
+        delegator_address=format_address(prefix, unbonding.delegator),
+        validator_address=format_address(prefix + "valoper", unbonding.operator),
+        entries=[entry],
     )
+
+
+def encode_unbonding(prefix: str, unbonding: Unbonding) -> bytes:
+    """Return the stored form."""
+    return encode(unbonding_to_proto(prefix, unbonding))
 
 
 def decode_unbonding(prefix: str, data: bytes) -> Unbonding:
@@ -194,12 +197,6 @@ def encode_create_response() -> bytes:
 def encode_delegate_response() -> bytes:
     """Return ``MsgDelegateResponse``."""
     return encode(tx_pb2.MsgDelegateResponse())
-
-
-def encode_validators_response(prefix: str, validators: list[StakedValidator]) -> bytes:
-    """Return the answer of ``Query/Validators``."""
-    found = [validator_to_proto(prefix, validator) for validator in validators]
-    return encode(query_pb2.QueryValidatorsResponse(validators=found))
 
 
 def encode_pool_response(*, bonded: int, not_bonded: int) -> bytes:

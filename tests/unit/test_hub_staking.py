@@ -20,6 +20,7 @@ from chainkit.primitives.types import (
 from chainkit.runtime.abci import FinalizeBlockRequest
 from chainkit.runtime.addresses import format_address
 from chainkit.runtime.context import LastVote, Misbehaviour, MisbehaviourKind
+from chainkit.runtime.grpc_status import Status
 from chainkit.runtime.transaction import AnyMessage
 from chainkit.runtime.tx_codec import build_tx
 from chainkit.sigverify.secp256k1 import public_key_of, secp256k1_address
@@ -174,6 +175,50 @@ def test_delegating_and_undelegating_moves_power_and_returns_the_tokens():
     assert [u.power for u in second.validator_updates] == [8]
     assert all(not block.validator_updates for block in later)
     assert int(balance) == 100_000_000 - 5_000_000 + 7_000_000 - 2
+
+
+def test_stake_is_answered_by_validator_and_by_delegator():
+    """Status filters, pages, one delegation and all of an account, what is leaving, NotFound."""
+    hub = Hub()
+    hub.block()
+    up = stake_message(tx_pb2.MsgDelegate, 1, 5_000_000)
+    up.delegator_address = format_address("isthmus", OPERATORS[0])
+    down = stake_message(tx_pb2.MsgUndelegate, 0, 1_000_000)
+    hub.block(hub.tx(KEYS[0], "/cosmos.staking.v1beta1.MsgDelegate", up))
+    hub.block(hub.tx(KEYS[0], "/cosmos.staking.v1beta1.MsgUndelegate", down))
+    q, service = query_pb2, "/cosmos.staking.v1beta1.Query/"
+
+    def ask(name, **fields):
+        request = getattr(q, f"Query{name}Request")(**fields)
+        return hub.query(service + name, request, getattr(q, f"Query{name}Response"))
+
+    def status_of(name, **fields):
+        request = encode(getattr(q, f"Query{name}Request")(**fields))
+        answer = hub.app.query(service + name, request, height=BlockHeight(0), prove=False)
+        return answer.status
+
+    me = format_address("isthmus", OPERATORS[0])
+    page = ask("Validators", status="BOND_STATUS_BONDED", pagination={"limit": 2})
+    rest = ask("Validators", pagination={"key": page.pagination.next_key})
+    mine = ask("DelegatorDelegations", delegator_addr=me).delegation_responses
+    one = ask("Delegation", delegator_addr=me, validator_addr=valoper(1)).delegation_response
+    theirs = ask("ValidatorDelegations", validator_addr=valoper(1)).delegation_responses
+    leaving = ask("DelegatorUnbondingDelegations", delegator_addr=me).unbonding_responses
+
+    assert (len(page.validators), len(rest.validators)) == (2, 1)
+    assert not ask("Validators", status="BOND_STATUS_UNBONDED").validators
+    assert ask("Validator", validator_addr=valoper(1)).validator.tokens == "15000000"
+    assert sorted(int(each.balance.amount) for each in mine) == [5_000_000, 9_000_000]
+    assert (one.balance.amount, one.delegation.shares) == ("5000000", str(5_000_000 * 10**18))
+    assert sorted(each.balance.amount for each in theirs) == ["10000000", "5000000"]
+    assert [each.entries[0].balance for each in leaving] == ["1000000"]
+    assert ask("Pool").pool.not_bonded_tokens == "1000000"
+    stranger = format_address("isthmusvaloper", bytes(20))
+    assert status_of("Validator", validator_addr=stranger) is Status.NOT_FOUND
+    assert status_of("Delegation", delegator_addr=me, validator_addr=valoper(2)) is (
+        Status.NOT_FOUND
+    )
+    assert status_of("Validators", status="SLEEPING") is Status.INVALID_ARGUMENT
 
 
 def test_a_double_sign_is_slashed_jailed_and_tombstoned_once():

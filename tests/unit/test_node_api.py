@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from google.protobuf.any_pb2 import Any as AnyProto
 
+from chainkit.commitments.database import MemoryDatabase
 from chainkit.formats.tendermint.hashing import tx_hash
 from chainkit.primitives.errors import RuleBroken
 from chainkit.runtime.grpc_status import Status
@@ -19,6 +21,9 @@ from chainkit.wire.proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tend
 from chainkit.wire.proto.cosmos.gov.v1 import tx_pb2 as gov_pb2
 from chainkit.wire.proto.cosmos.staking.v1beta1 import staking_pb2
 from chainkit.wire.proto.cosmos.tx.v1beta1 import service_pb2, tx_pb2
+from isthmus.discovery import find_ibc_applications, ibc_application_names
+from light_clients.tendermint import LIGHT_CLIENT
+from relay_chain.app import hub_application
 from relay_chain.node.api.gateway import Gateway, RestRequest
 from relay_chain.node.api.json_forms import any_to_json, message_to_json
 from relay_chain.node.api.limits import MAX_ANY_DEPTH, MAX_REQUEST_BYTES
@@ -27,6 +32,7 @@ from relay_chain.node.api.transactions import decode_tx_proto
 from relay_chain.node.rpc.parameters import Parameters
 from tests.api_world import ALICE, BOB, FUNDS, ZoneNode, address, send_tx
 
+ROOT = Path(__file__).resolve().parents[2]
 BALANCE = "/cosmos.bank.v1beta1.Query/Balance"
 BROADCAST = "/cosmos.tx.v1beta1.Service/BroadcastTx"
 SIMULATE = "/cosmos.tx.v1beta1.Service/Simulate"
@@ -230,7 +236,7 @@ async def test_both_spellings_of_the_body_are_read(node: ZoneNode, spelling: str
     """
     mospy posts tx_bytes, cosmpy txBytes; a simulation tells the gas that the block then takes.
     """
-    tx = send_tx(0)
+    tx = send_tx(0, fee=1)
     body = {spelling: base64.b64encode(tx).decode(), "mode": "BROADCAST_MODE_SYNC"}
     only = {spelling: body[spelling]}
     simulated = rest(node, "/cosmos/tx/v1beta1/simulate", only).body
@@ -258,6 +264,21 @@ async def test_a_readable_transaction_can_be_simulated(node: ZoneNode) -> None:
     used = service_pb2.SimulateResponse.FromString(by_grpc.value).gas_info.gas_used
     assert used > 20_000
     assert by_rest.body["gas_info"]["gas_used"] == str(used)
+
+
+async def test_a_simulation_without_a_fee_is_enough_for_one_with_it(node: ZoneNode) -> None:
+    """
+    A wallet that simulates without a fee, as it cannot know it, and then pays one has gas enough.
+    """
+    request = encode(service_pb2.SimulateRequest(tx_bytes=send_tx(0)))
+    answer = node.api.call(SIMULATE, request, 0)
+    told = service_pb2.SimulateResponse.FromString(answer.value).gas_info.gas_used
+    tx = send_tx(0, fee=9, gas_limit=told)
+    await commit(node, tx)
+
+    found = rest(node, f"/cosmos/tx/v1beta1/txs/{tx_hash(tx).hex()}").body["tx_response"]
+    assert found["code"] == 0
+    assert int(found["gas_used"]) <= told
 
 
 async def test_a_simulation_that_fails_says_why(node: ZoneNode) -> None:
@@ -438,3 +459,21 @@ def test_json_of_strangers_bytes_is_bounded() -> None:
     assert base64.b64decode(shown["value"])
     assert broken == {"@type": "/cosmos.tx.v1beta1.Tx", "value": "/w=="}
     assert message_to_json(entry)["completion_time"] is None
+
+
+def test_the_reference_lists_every_method(tmp_path: Path) -> None:
+    """
+    docs/reference/grpc-and-rest.md has each method of hub and zone with its REST paths, no other.
+    """
+    hub = hub_application(
+        MemoryDatabase(),
+        light_clients=(LIGHT_CLIENT,),
+        applications=find_ibc_applications(ibc_application_names()),
+    )
+    methods = {route.path: route.rest for route in hub.query_routes()}
+    methods |= {method.path: method.rest for method in ZoneNode(tmp_path).api.methods()}
+    text = (ROOT / "docs" / "reference" / "grpc-and-rest.md").read_text()
+    rows = re.findall(r"^\| `([\w.]+/\w+)` \| ([^|]+) \|", text, re.MULTILINE)
+    listed = {f"/{name}": tuple(re.findall(r"`([^`]+)`", rest)) for name, rest in rows}
+
+    assert listed == methods
