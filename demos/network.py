@@ -163,7 +163,10 @@ class Network:
             QueryFailed: The chain refused it.
             OperationFailed: No node answered.
         """
-        return await (await self.client_as(IbcQueries, chain)).query(path, request, answer)
+        client = await self.client(chain)
+        if not isinstance(client, IbcQueries):
+            raise WrongKind(chain=chain, kind=self.chain(chain).kind, wanted="gRPC queries")
+        return await client.query(path, request, answer)
 
     async def wait_until(
         self,

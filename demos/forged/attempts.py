@@ -150,7 +150,7 @@ def flips(target: Target, signer: str, masks: tuple[int, ...], stride: int) -> I
 
 def _of_packets(evidence: Evidence) -> Iterator[Attempt]:
     fresh = evidence.fresh
-    for label, packet in _altered_packets(fresh.packet):
+    for label, packet in altered_packets(fresh.packet):
         forged = replace(fresh, packet=packet)
         yield Attempt(Kind.PACKET_ALTERED, label, receive(evidence, forged), RECEIVE)
     yield Attempt(Kind.PACKET_REPLAYED, "received before", receive(evidence, evidence.received))
@@ -170,7 +170,8 @@ def _of_packets(evidence: Evidence) -> Iterator[Attempt]:
         yield Attempt(Kind.PACKET_LATE, label, receive(evidence, forged))
 
 
-def _altered_packets(packet: Packet) -> Iterator[tuple[str, Packet]]:
+def altered_packets(packet: Packet) -> Iterator[tuple[str, Packet]]:
+    """Yield packets that differ from a true one, each with what differs."""
     for label, altered in _alterations(packet):
         # Both ends may have the same names.
         if altered != packet:
@@ -285,7 +286,7 @@ def _of_acknowledgements(evidence: Evidence) -> Iterator[Attempt]:
     ):
         forged = replace(answered, acknowledgement=answer)
         yield Attempt(kind, label, acknowledge(evidence, forged), ACKNOWLEDGE)
-    for label, packet in _altered_packets(answered.packet):
+    for label, packet in altered_packets(answered.packet):
         forged = replace(answered, packet=packet)
         yield Attempt(kind, f"for a packet with {label}", acknowledge(evidence, forged))
     kind = Kind.ACKNOWLEDGEMENT_UNSENT
@@ -319,7 +320,7 @@ def _of_timeouts(evidence: Evidence) -> Iterator[Attempt]:
     hurried = replace(evidence.pending.packet, timeout_timestamp=TimestampNs(1))
     forged = replace(evidence.pending, packet=hurried)
     yield Attempt(Kind.TIMEOUT_EARLY, "with its timeout changed", time_out(evidence, forged))
-    for label, packet in _altered_packets(evidence.unreceived.packet):
+    for label, packet in altered_packets(evidence.unreceived.packet):
         forged = replace(evidence.unreceived, packet=packet)
         yield Attempt(Kind.PACKET_ALTERED, f"time out: {label}", time_out(evidence, forged))
 

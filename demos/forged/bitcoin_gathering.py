@@ -11,12 +11,11 @@ from chainkit.formats.bitcoin.transactions import TxOutput
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.heights import Height
 from chainkit.primitives.timestamps import NS_PER_SECOND
-from chainkit.primitives.types import BlockHeight, ChannelId, Denom, Sequence, TimestampNs
+from chainkit.primitives.types import BlockHeight, ChannelId, Denom
 from demos.forged.bitcoin_values import Bait, BitcoinEvidence
-from demos.forged.codec import transfer
+from demos.forged.exchange import Exchange, HostEnd
 from demos.forged.values import Proven
-from demos.forged.world import AMOUNT, LONG_NS, PORT, SHORT_NS, NotDone, World
-from ibc.ics02_client.port import AnyValue
+from demos.forged.world import World
 from ibc.ics04_channel.types import Packet
 from ibc.ics24_host import paths
 from light_clients.bitcoin.codec import (
@@ -32,21 +31,10 @@ from parachains.utxo.client import UtxoClient
 from parachains.utxo.rpc import Rpc, RpcTransport
 from parachains.utxo.wallet import Key, Spendable, build_transaction
 from relayer import codec
-from relayer.ports import ChainClient
 
 NEW_HEADERS = 3
 """So many true headers follow those that the client has."""
 _FEE_RATE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class HostEnd:
-    """The chain that is to be lied to; ``signer`` is who will lie, ``client`` signs here."""
-
-    client: ChainClient
-    denom: Denom
-    channel_id: ChannelId
-    signer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +55,7 @@ class BitcoinGathering:
         self._world = world
         self._host = host
         self._source = source
+        self._exchange = Exchange(world, host, source)
         self._rpc = Rpc(source.transport)
 
     async def gather(self) -> BitcoinEvidence:
@@ -76,8 +65,8 @@ class BitcoinGathering:
             OperationFailed: A chain does not answer, or refuses a true message.
         """
         host, source = self._host, self._source
-        fresh = await self._send_to_host()
-        unreceived = await self._send_to_source()
+        fresh = await self._exchange.send_to_host()
+        unreceived = await self._exchange.send_to_source()
         bait = await self._buy_bait(fresh)
         await self._world.wait_for_height(source.client, BlockHeight(bait.height))
         await self._world.wait_for_time(source.client, unreceived.timeout_timestamp)
@@ -115,40 +104,6 @@ class BitcoinGathering:
             bait=bait,
         )
 
-    async def _do(self, what: str, client: ChainClient, *messages: AnyValue) -> None:
-        outcome = await self._world.deliver(client, *messages)
-        if outcome.code:
-            raise NotDone(what=what, outcome=outcome)
-
-    async def _send_to_host(self) -> Packet:
-        source = self._source
-        timeout = TimestampNs((await self._host.client.status()).time + LONG_NS)
-        message = transfer(
-            source.channel_id,
-            source.client.signer,
-            self._host.signer,
-            source.denom,
-            AMOUNT,
-            timeout,
-        )
-        return await self._sent(source.client, source.channel_id, message)
-
-    async def _send_to_source(self) -> Packet:
-        host, source = self._host, self._source
-        timeout = TimestampNs((await source.client.status()).time + SHORT_NS)
-        message = transfer(
-            host.channel_id, host.client.signer, source.client.signer, host.denom, AMOUNT, timeout
-        )
-        return await self._sent(host.client, host.channel_id, message)
-
-    async def _sent(self, client: ChainClient, channel: ChannelId, message: AnyValue) -> Packet:
-        before = set(await client.commitments(PORT, channel))
-        await self._do("a transfer", client, message)
-        (sequence,) = set(await client.commitments(PORT, channel)) - before
-        packet = await client.sent_packet(PORT, channel, Sequence(sequence))
-        assert packet is not None, "a committed packet has no event"
-        return packet
-
     async def _buy_bait(self, fresh: Packet) -> Bait:
         """Pay for an output like a commitment to a state that holds the packet."""
         source = self._source
@@ -172,7 +127,7 @@ class BitcoinGathering:
     async def _update_client(self) -> tuple[HostedClient, ClientState]:
         """Bring the host's client of the source to its newest final block."""
         host, source = self._host, self._source
-        hosted = await self._hosted()
+        hosted = await self._exchange.hosted()
         info = source.client.read_client(hosted.state)
         assert info is not None, "the client is of another chain"
         target = (await source.client.status()).height
@@ -180,16 +135,9 @@ class BitcoinGathering:
         messages = [
             codec.update_client(hosted.client_id, each, host.client.signer) for each in updates
         ]
-        await self._do("an update", host.client, *messages)
-        hosted = await self._hosted()
+        await self._exchange.do("an update", host.client, *messages)
+        hosted = await self._exchange.hosted()
         return hosted, decode_client_state(hosted.state)
-
-    async def _hosted(self) -> HostedClient:
-        return next(
-            each
-            for each in await self._host.client.clients()
-            if self._source.client.read_client(each.state) is not None
-        )
 
     async def _block(self, height: int) -> Block:
         transport = self._source.transport

@@ -11,6 +11,13 @@ from pathlib import Path
 from chainkit.primitives.heights import Height, chain_revision
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from chainkit.primitives.types import BlockHeight, ChainId, Denom, TimestampNs
+from demos.forged.account_attempts import (
+    account_byte_attempts,
+    account_originals,
+    account_shaped_attempts,
+)
+from demos.forged.account_gathering import AccountEnd, AccountGathering
+from demos.forged.account_values import AccountEvidence
 from demos.forged.attempts import (
     byte_attempts,
     header_attempts,
@@ -27,10 +34,11 @@ from demos.forged.bitcoin_attempts import (
     mined_blocks,
     mined_original,
 )
-from demos.forged.bitcoin_gathering import BitcoinGathering, HostEnd, UtxoEnd
+from demos.forged.bitcoin_gathering import BitcoinGathering, UtxoEnd
 from demos.forged.bitcoin_values import BitcoinEvidence
 from demos.forged.blocks import Blocks, Compared, InBlock, compare
 from demos.forged.copies import copy_node
+from demos.forged.exchange import HostEnd
 from demos.forged.gathering import End, Gathering, end_of
 from demos.forged.judge import Judge, Payer
 from demos.forged.report import Report, describe
@@ -39,6 +47,7 @@ from demos.network import Channel, Network, run_scenario
 from ibc.ics02_client.port import AnyValue
 from isthmus.cli.output import Output
 from isthmus.config import ChainSpec, NetSpec, PathEndSpec
+from parachains.account.client import AccountClient
 from parachains.sdk.relaying import TxOutcome
 from parachains.utxo.client import UtxoClient
 from parachains.utxo.wallet import Key as CoinKey
@@ -46,16 +55,17 @@ from parachains.zone.accounts import Key
 from parachains.zone.client import ZoneClient
 from relayer.ports import ChainClient
 
-HUB, ZONE, COINS, USER = "hub", "zone-a", "coins", "alice"
-HELPER = "bob"
-"""Does on the hub what the evidence of the chain with proof of work needs: two gather at once."""
+HUB, ZONE, COINS, VAULT, USER = "hub", "zone-a", "coins", "vault", "alice"
+OF_COINS, OF_VAULT = "bob", "relayer"
+"""Do on the hub what the evidence of these chains needs: all three are gathered at once."""
 SPEC = NetSpec(
     chains=(
         ChainSpec(name=HUB, kind="hub", validators=4, denom="uisth"),
         ChainSpec(name=ZONE, validators=3, denom="utoka"),
         ChainSpec(name=COINS, kind="utxo", denom="sat"),
+        ChainSpec(name=VAULT, kind="account", validators=4, denom="wei"),
     ),
-    paths=(PathEndSpec(a=ZONE, b=HUB), PathEndSpec(a=COINS, b=HUB)),
+    paths=tuple(PathEndSpec(a=name, b=HUB) for name in (ZONE, COINS, VAULT)),
 )
 """Three validators on the zone, so that two of three is a commit that is not one."""
 
@@ -103,6 +113,23 @@ class Tally:
             for kind in Kind
             for refusal, attempt in list(self.samples.get(kind, {}).items())[:SAMPLES_PER_CLASS]
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What the forgeries start from, of each chain that the hub follows."""
+
+    of_zone: Evidence
+    of_coins: BitcoinEvidence
+    of_vault: AccountEvidence
+
+    def originals(self) -> dict[str, AnyValue]:
+        """Return the true messages by name."""
+        return (
+            originals(self.of_zone)
+            | bitcoin_originals(self.of_coins)
+            | account_originals(self.of_vault)
+        )
 
 
 class NetworkWorld:
@@ -163,6 +190,7 @@ class _Scenario:
         net = self._network
         channel = await net.wait_for_channel(ZONE, HUB)
         coins_channel = await net.wait_for_channel(COINS, HUB)
+        vault_channel = await net.wait_for_channel(VAULT, HUB)
         # From here on every transaction on both chains is the scenario's own.
         await net.devnet.stop("relayer")
         self._mark("network")
@@ -175,18 +203,19 @@ class _Scenario:
         net.say("gathering packets, proofs and headers")
         async with asyncio.TaskGroup() as group:
             of_coins = group.create_task(self._gather_coins(hub, coins_channel))
-            evidence = await Gathering(self._world, hub, zone).gather()
+            of_vault = group.create_task(self._gather_vault(hub, vault_channel))
+            of_zone = await Gathering(self._world, hub, zone).gather()
         on_zone = await Gathering(self._world, zone, hub).headers()
         self._mark("gathering")
-        await self._judge_at_the_hub(evidence, of_coins.result())
+        evidence = _Evidence(of_zone, of_coins.result(), of_vault.result())
+        await self._judge_at_the_hub(evidence)
         await self._judge_at_the_zone(on_zone)
         self._mark("judging")
-        return await self._through_blocks(hub, evidence, of_coins.result())
+        return await self._through_blocks(hub, evidence)
 
     async def _gather_coins(self, hub: End, channel: Channel) -> BitcoinEvidence:
         net = self._network
-        helper = await net.client(HUB, HELPER)
-        host = HostEnd(helper, self._denom(HUB), channel.on_b, hub.client.signer)
+        host = await self._host(hub, channel, OF_COINS)
         source = UtxoEnd(
             await net.client_as(UtxoClient, COINS, USER),
             await net.transport(COINS),
@@ -196,6 +225,17 @@ class _Scenario:
         )
         return await BitcoinGathering(self._world, host, source).gather()
 
+    async def _gather_vault(self, hub: End, channel: Channel) -> AccountEvidence:
+        host = await self._host(hub, channel, OF_VAULT)
+        client = await self._network.client_as(AccountClient, VAULT, USER)
+        source = AccountEnd(client, self._denom(VAULT), channel.on_a)
+        return await AccountGathering(self._world, host, source).gather()
+
+    async def _host(self, hub: End, channel: Channel, helper: str) -> HostEnd:
+        """Return the hub's end of a channel, where a helper acts and the user will lie."""
+        client = await self._network.client(HUB, helper)
+        return HostEnd(client, self._denom(HUB), channel.on_b, hub.client.signer)
+
     def _denom(self, chain: str) -> Denom:
         return Denom(self._network.chain(chain).denom)
 
@@ -203,17 +243,19 @@ class _Scenario:
         secret = bytes.fromhex(self._network.account(USER).private_key)
         return Key(secret, self._network.chain(chain).bech32_prefix)
 
-    async def _judge_at_the_hub(self, evidence: Evidence, of_coins: BitcoinEvidence) -> None:
+    async def _judge_at_the_hub(self, evidence: _Evidence) -> None:
         judge = await self._judge_on(HUB, self._network.chain(HUB).nodes[-1].name, "copy-1")
-        judge.admit(originals(evidence) | bitcoin_originals(of_coins))
+        judge.admit(evidence.originals())
         self._network.say("searching nonces: the forger mines blocks of his own")
-        blocks = mined_blocks(of_coins)
-        judge.admit_together(MINED, *mined_original(of_coins, blocks))
+        blocks = mined_blocks(evidence.of_coins)
+        judge.admit_together(MINED, *mined_original(evidence.of_coins, blocks))
         forgeries = itertools.chain(
-            shaped_attempts(evidence),
-            byte_attempts(evidence, MASKS),
-            bitcoin_shaped_attempts(of_coins, blocks),
-            bitcoin_byte_attempts(of_coins, MASKS),
+            shaped_attempts(evidence.of_zone),
+            byte_attempts(evidence.of_zone, MASKS),
+            bitcoin_shaped_attempts(evidence.of_coins, blocks),
+            bitcoin_byte_attempts(evidence.of_coins, MASKS),
+            account_shaped_attempts(evidence.of_vault),
+            account_byte_attempts(evidence.of_vault, MASKS),
         )
         self._judge_all(judge, forgeries)
 
@@ -258,9 +300,7 @@ class _Scenario:
             f"{verdicts[Verdict.INERT]} inert, {verdicts[Verdict.ACCEPTED]} accepted"
         )
 
-    async def _through_blocks(
-        self, hub: End, evidence: Evidence, of_coins: BitcoinEvidence
-    ) -> Report:
+    async def _through_blocks(self, hub: End, evidence: _Evidence) -> Report:
         net = self._network
         chosen = self._tally.chosen()
         payer = Payer(hub.client.chain_id, self._key(HUB), hub.denom, await hub.client.account())
@@ -275,7 +315,7 @@ class _Scenario:
         in_blocks = await blocks.refuse(chosen)
         net.say("sending the true messages: each must be accepted")
         accepted = {}
-        for name, message in (originals(evidence) | bitcoin_originals(of_coins)).items():
+        for name, message in evidence.originals().items():
             accepted[name] = (await blocks.accept(message)).code == 0
         heights = sorted({each.height for each in in_blocks})
         net.say(f"comparing all stores before and after blocks {heights}")

@@ -50,6 +50,11 @@ class Kind(Enum):
     BLOCK_SHALLOW = "a proof under a block that is not final"
     COMMITMENT_ELSEWHERE = "a state's root in another output than the coinbase's commitment"
     COINBASE_ELSEWHERE = "a coinbase that is not the block's first transaction"
+    SEAL_FORGED = "a seal copied, moved, bent or of a stranger"
+    SEALS_TOO_FEW = "a header with seals of fewer than two thirds"
+    VALIDATORS_NAMED = "a header that names its own validators"
+    EXTRA_DATA_WRONG = "a sealed header of another form than QBFT's"
+    TRIE_NODES_FORGED = "nodes of a trie left out, doubled, exchanged or of another trie"
 
 
 class Verdict(Enum):

@@ -5,6 +5,7 @@ from tests.mutants.support import Mutant
 _TEST = "tests/unit/test_ibc_tendermint_end_to_end.py"
 _FORGED = f"{_TEST}::test_no_forgery_is_accepted"
 _BITCOIN = "tests/unit/test_demo_forged_bitcoin.py::test_no_forgery_is_accepted"
+_ACCOUNT = "tests/unit/test_demo_forged_account.py"
 _ORDERED = "tests/unit/test_ibc_ordered_end_to_end.py"
 _COMMIT = "chainkit/formats/tendermint/verify_commit.py"
 _PROOF = "chainkit/commitments/ics23/verify.py"
@@ -176,5 +177,26 @@ MUTANTS = [
         "    if root not in {node, *(branch_root(leaf, at, branch) for at in range(count))}:\n"
         '        raise WrongMerkleProof("branch does',
         f"{_BITCOIN}[coinbase_elsewhere]",
+    ),
+    Mutant(
+        "forged: a header may name its own validators",
+        "light_clients/qbft/rules.py",
+        "    if vouching < needed:\n",
+        "    if False:\n",
+        f"{_ACCOUNT}::test_no_forgery_is_accepted[validators_named]",
+    ),
+    Mutant(
+        "forged: an account's slot may hold another value",
+        "light_clients/qbft/proofs.py",
+        "    if proven_word(client, state, proof, path) != keccak256(value):\n",
+        "    if not proven_word(client, state, proof, path):\n",
+        f"{_ACCOUNT}::test_no_forgery_is_accepted[packet_altered]",
+    ),
+    Mutant(
+        "forged: a stranger's seal does no harm",
+        "light_clients/qbft/rules.py",
+        "        if sealer not in members:\n",
+        "        if False:\n",
+        f"{_ACCOUNT}::test_the_refusals_that_matter_have_their_names",
     ),
 ]

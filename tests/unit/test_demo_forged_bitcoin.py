@@ -10,8 +10,9 @@ from itertools import chain
 import pytest
 
 from demos.forged import bitcoin_attempts as forged
-from demos.forged.bitcoin_gathering import BitcoinGathering, HostEnd, UtxoEnd
+from demos.forged.bitcoin_gathering import BitcoinGathering, UtxoEnd
 from demos.forged.bitcoin_values import KINDS
+from demos.forged.exchange import HostEnd
 from demos.forged.judge import Judge
 from demos.forged.values import Kind, Verdict
 from tests.relaying import SECOND
