@@ -111,9 +111,16 @@ class Connections:
             await asyncio.sleep(RECONNECT_S)
 
     async def watch(self) -> None:
-        """Ask again for what does not come, and drop who is silent, until cancelled."""
+        """Ask again for what does not come, and drop who is silent, until cancelled.
+
+        Where every peer has dropped what this node lacks, say so: it needs an archive.
+        """
+        lacked = False
         while True:
             await asyncio.sleep(1)
+            if self._gossip.lacks_pruned and not lacked:
+                _log.warning("dag.peers_pruned", peers=len(self._peers))
+            lacked = self._gossip.lacks_pruned
             messages, stalled = self._gossip.tick()
             self.send(messages)
             for number, reason in stalled.items():

@@ -127,7 +127,6 @@ class DagNode:
         self._mine_until = MAX_SCORE
         self._share = settings.mining_share_millionths
         self._started = time.monotonic()
-        self._told_pruned = False
         self._announce = host.announcer(settings.mqtt_url, parameters.chain_id)
         database = UndoDatabase(host.database(home / "chain.db"), MAX_UNDO_BLOCKS)
         machine = StateMachine(
@@ -264,9 +263,6 @@ class DagNode:
         tip = self.chain.tip
         for name in change.disqualified:
             _log.warning("dag.block_disqualified", hash=name.hex())
-        if self.gossip.lacks_pruned and not self._told_pruned:
-            self._told_pruned = True
-            _log.warning("dag.peers_pruned", height=tip.order.blue_score)
         if not change.connected:
             _log.debug("dag.block", hash=block.header.hash.hex())
             return
