@@ -34,6 +34,10 @@ class LotKeeper:
     guard: IntegrityGuard
     ledger: TokenLedger
 
+    def escrow(self, ctx: Context, address: Address) -> None:
+        """Note an escrow's account, so that :meth:`moved` leaves its lots to :meth:`sent`."""
+        open_store(ctx).note_escrow(address)
+
     def sent(
         self,
         ctx: Context,
@@ -72,7 +76,6 @@ class LotKeeper:
             entry = sent_home(entry, coin.amount)
         else:
             entry = sent_away(entry, coin.amount)
-            store.note_escrow(escrow_address(port_id, channel_id))
             pool = store.pool(channel_id, coin.denom)
             store.set_pool(channel_id, coin.denom, add(pool, drawn.taken))
         store.set_zone(channel_id, coin.denom, entry)

@@ -55,6 +55,10 @@ class AssetLabels(Protocol):
     unwinds: released from the channel's escrow here, or burned here.
     """
 
+    def escrow(self, ctx: Context, address: Address) -> None:
+        """Tokens are about to move into a channel's escrow account, which is nobody's."""
+        ...
+
     def sent(
         self,
         ctx: Context,
@@ -92,6 +96,9 @@ class AssetLabels(Protocol):
 
 class NoLabels:
     """Follows nothing: a chain without integrity levels."""
+
+    def escrow(self, ctx: Context, address: Address) -> None:
+        """Need not know."""
 
     def sent(
         self,

@@ -201,6 +201,8 @@ class Transfers:
         return replace(coin, amount=balance)
 
     def _escrow(self, ctx: Context, owner: Address, escrow: Address, coin: Coin) -> None:
+        # Before the move: who follows coins between accounts must not take it for a payment.
+        self.labels.escrow(ctx, escrow)
         self.ledger.send(ctx, owner, escrow, coin)
         add_to_escrow(ctx, coin.denom, coin.amount)
 

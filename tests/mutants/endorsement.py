@@ -164,4 +164,11 @@ MUTANTS = (
         "        if not held.source:",
         f"{_TEST}::test_a_held_packet_is_judged_again_when_somebody_asks",
     ),
+    Mutant(
+        "lots: a channel's first packet",
+        "ibc/ics20_transfer/transfers.py",
+        "        self.labels.escrow(ctx, escrow)\n",
+        "",
+        "tests/unit/test_integrity_guard.py::test_a_channels_first_packet_takes_labelled_lots_too",
+    ),
 )

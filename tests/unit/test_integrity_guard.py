@@ -8,6 +8,7 @@ from chainkit.primitives.amounts import Coin
 from chainkit.primitives.types import Denom
 from ibc.ics20_transfer.denoms import extract_denom
 from ibc.ics20_transfer.state import escrow_address
+from ibc.testing.ledger import TestLedger
 from ibc.testing.path import written_acknowledgements
 from integrity.axes import Level
 from integrity.contamination import report
@@ -400,3 +401,29 @@ def test_lots_follow_moves_between_accounts():
     assert [lot.label for lot in hub.store.lots(carol, voucher)] == [1]
     with pytest.raises(LotTooLow):
         send(hub.paths["high"].a, "carol", "dave", voucher, 1)
+
+
+class WatchedLedger(TestLedger):
+    """A ledger that tells of every move between accounts, as the hub's bank does."""
+
+    watcher = None
+
+    def send(self, ctx, sender, receiver, coin) -> None:
+        super().send(ctx, sender, receiver, coin)
+        if self.watcher is not None:
+            self.watcher(ctx, sender, receiver, coin)
+
+
+def test_a_channels_first_packet_takes_labelled_lots_too(monkeypatch):
+    """IL-lot: before its first packet nobody knew the escrow; a move into it is no payment."""
+    monkeypatch.setattr("tests.unit.integrity_worlds.TestLedger", WatchedLedger)
+    hub = Hub(low=1, high=3, peer=1)
+    hub.chain.ledger.watcher = hub.keeper.moved
+    hub.send_up("low", "ulow", 100)
+    voucher = hub.voucher("low", "ulow")
+
+    with pytest.raises(LotTooLow):
+        send(hub.paths["high"].a, "bob", "carol", voucher, 1)
+    send(hub.paths["peer"].a, "bob", "carol", voucher, 40)
+    assert total(hub.store.lots(hub.chain.account("bob"), voucher)) == 60
+    assert total(hub.store.pool(hub.channel("peer"), voucher)) == 40
