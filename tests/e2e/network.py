@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -108,11 +107,11 @@ class Process:
             json.dumps(body).encode(),
             {"Content-Type": "application/json"},
         )
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return json.loads(answer.read())["result"]
-        except urllib.error.HTTPError as error:
-            raise RpcRefused(json.loads(error.read())["error"]["data"]) from error
+        with urllib.request.urlopen(request, timeout=20) as response:
+            answer = json.loads(response.read())
+        if "error" in answer:
+            raise RpcRefused(answer["error"].get("data", answer["error"]["message"]))
+        return answer["result"]
 
     def height(self) -> int:
         """The last height; -1 while the process does not answer."""
