@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+from collections import Counter
 
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.primitives.timestamps import NS_PER_SECOND
@@ -74,9 +75,16 @@ class Node:
 
 
 class Network:
-    """Up to four nodes, fully connected, messages 5 ms under way; ``members`` are validators."""
+    """Up to four nodes, messages 5 ms under way.
 
-    def __init__(self, count=4, light_clients=(), funded=(SAM, ANN), members=4, **genesis):
+    ``members`` are validators; ``links`` says who is connected, None that everybody is.
+    """
+
+    def __init__(
+        self, count=4, light_clients=(), funded=(SAM, ANN), members=4, links=None, **genesis
+    ):
+        self.links = links
+        self.sent = Counter()
         self.now = (GENESIS_TIME + 5) * NS_PER_SECOND
         self.light_clients = light_clients
         self.genesis = Genesis(
@@ -94,9 +102,14 @@ class Network:
     def at(self, delay_ns, run):
         heapq.heappush(self.events, (self.now + delay_ns, next(self.order), run))
 
+    def are_linked(self, one, other):
+        return self.links is None or {one, other} in self.links
+
     def send(self, source, target, code, payload):
+        self.sent[source, target, code] += 1
+
         def arrive():
-            if {source, target} <= self.running:
+            if {source, target} <= self.running and self.are_linked(source, target):
                 node = self.nodes[target]
                 node.tell(node.gossip.receive(source, code, payload))
 
@@ -106,6 +119,8 @@ class Network:
         """Connect a node to those that run, and start it."""
         node = self.nodes[number]
         for other in sorted(self.running):
+            if not self.are_linked(number, other):
+                continue
             self.nodes[other].tell(
                 self.nodes[other].gossip.peer_added(number, node.gossip.status(0))
             )

@@ -26,6 +26,7 @@ from parachains.account.consensus.codec import sign_draft
 from parachains.account.consensus.errors import SigningRefused
 from parachains.account.consensus.machine import step
 from parachains.account.consensus.messages import (
+    NO_ROUND,
     SELF,
     AppendToWal,
     BlockBuilt,
@@ -134,6 +135,7 @@ class Engine:
         self._entries = 0
         self._waiting: deque[Input | Effect] = deque()
         self._running = False
+        self._refused = False
         self._state: QbftState | None = None
 
     # --- start ------------------------------------------------------------------------
@@ -176,6 +178,11 @@ class Engine:
         """The height that is being decided."""
         return self._chain.head.header.number + 1
 
+    @property
+    def view(self) -> tuple[int, int]:
+        """The height and round that this node is in."""
+        return self.height, self._state.round if self._state is not None else NO_ROUND
+
     # --- inputs -----------------------------------------------------------------------
 
     def feed(self, input_: Input) -> None:
@@ -183,9 +190,11 @@ class Engine:
         self._waiting.append(input_)
         self._work()
 
-    def receive(self, message: Message, peer: PeerId) -> None:
-        """Take a peer's decoded message."""
+    def receive(self, message: Message, peer: PeerId) -> bool:
+        """Take a peer's decoded message; return whether nothing was refused."""
+        self._refused = False
         self.feed(MessageReceived(message, peer))
+        return not self._refused
 
     def import_block(self, block: Block) -> None:
         """Store the next block, which others have sealed.
@@ -250,6 +259,7 @@ class Engine:
 
     def _report(self, effect: ReportEquivocation | ReportInvalid) -> None:
         if isinstance(effect, ReportInvalid):
+            self._refused = True
             self._ports.invalid(effect.peer_id, effect.error)
             return
         signed = effect.first.signed

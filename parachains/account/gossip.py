@@ -1,24 +1,29 @@
 """What a node tells its peers, as a machine without I/O: messages in, messages out.
 
-Every validator is connected to every other; a consensus message goes to all of them and is not
-passed on. A peer whose head is higher is asked for the blocks between, one request at a time.
+Validators need not all be connected: a validator's message for this height or a near one that
+the machine did not refuse is passed on to the peers that do not have it yet. A peer whose head is
+higher is asked for the blocks between, one request at a time.
 """
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chainkit.formats.ethereum.blocks import decode_block, encode_block
 from chainkit.formats.ethereum.transactions import decode_transaction, encode_transaction
 from chainkit.formats.ethereum.types import Transaction
 from chainkit.primitives.errors import RuleBroken
-from chainkit.primitives.types import Hash32
+from chainkit.primitives.keccak import keccak256
+from chainkit.primitives.types import Address, Hash32
 from parachains.account import wire
 from parachains.account.chain import Chain, StoredBlock
 from parachains.account.consensus.blocks import decode_proposed_block
 from parachains.account.consensus.codec import decode_message, encode_message
+from parachains.account.consensus.limits import MAX_FUTURE_HEIGHTS
 from parachains.account.consensus.messages import Message, PeerId
 from parachains.account.engine import Engine
 from parachains.account.errors import TransactionRefused
+from parachains.account.limits import MAX_KNOWN_MESSAGES, MAX_PASSED_ON
 from parachains.account.mempool import Mempool
 
 Out = tuple[int, int, bytes]
@@ -39,6 +44,27 @@ class PeerState:
     head: int
     asked: bool = False
     """Whether blocks that it was asked for have not come yet."""
+    known: "Recent" = field(default_factory=lambda: Recent(MAX_KNOWN_MESSAGES))
+    """Consensus messages that it sent, or was sent."""
+
+
+class Recent:
+    """The last of many hashes; mutable."""
+
+    __slots__ = ("_hashes", "_limit")
+
+    def __init__(self, limit: int) -> None:
+        self._hashes: dict[Hash32, None] = {}
+        self._limit = limit
+
+    def add(self, item: Hash32) -> bool:
+        """Remember a hash; return whether it is new."""
+        if item in self._hashes:
+            return False
+        self._hashes[item] = None
+        if len(self._hashes) > self._limit:
+            del self._hashes[next(iter(self._hashes))]
+        return True
 
 
 class Gossip:
@@ -64,6 +90,9 @@ class Gossip:
         self._engine = engine
         self._heard = heard
         self._peers: dict[int, PeerState] = {}
+        self._seen = Recent(MAX_KNOWN_MESSAGES)
+        self._view = (0, 0)
+        self._passed_on: Counter[Address] = Counter()
 
     @property
     def peers(self) -> int:
@@ -116,9 +145,7 @@ class Gossip:
         """
         try:
             if code in wire.CONSENSUS_CODES:
-                message = decode_message(code, payload, decode_proposed_block)
-                self._engine.receive(message, PeerId(str(peer)))
-                return []
+                return self._on_consensus(peer, code, payload)
             match code:
                 case wire.NEW_HEAD:
                     self._peers[peer].head = wire.decode_number(payload)
@@ -135,6 +162,37 @@ class Gossip:
             raise
         except RuleBroken as error:
             raise PeerBrokeRule(f"message {code:#x}: {error}") from error
+
+    def _on_consensus(self, peer: int, code: int, payload: bytes) -> list[Out]:
+        """Hand a message to the machine, and pass it on where it is new.
+
+        What came from another peer before is not looked at again; what one peer sends again is, as
+        it was sent again because it may have come too early.
+        """
+        name = keccak256(bytes((code,)) + payload)
+        is_first_of_peer = self._peers[peer].known.add(name)
+        if not self._seen.add(name) and is_first_of_peer:
+            return []
+        message = decode_message(code, payload, decode_proposed_block)
+        if not self._engine.receive(message, PeerId(str(peer))) or not self._is_fit(message):
+            return []
+        return [
+            (number, code, payload)
+            for number, state in self._peers.items()
+            if state.known.add(name)
+        ]
+
+    def _is_fit(self, message: Message) -> bool:
+        """Return whether to pass a message on: so many of each validator in one round of ours."""
+        author, height = message.signed.author, message.signed.payload.height
+        near = range(self._engine.height, self._engine.height + MAX_FUTURE_HEIGHTS + 1)
+        if height not in near or author not in self._engine.validators:
+            return False
+        if self._view != self._engine.view:
+            self._view = self._engine.view
+            self._passed_on.clear()
+        self._passed_on[author] += 1
+        return self._passed_on[author] <= MAX_PASSED_ON
 
     def _ask(self, peer: int) -> list[Out]:
         """Ask a peer for the blocks after our head, if it has some and owes none."""
@@ -197,4 +255,8 @@ class Gossip:
     def broadcast(self, message: Message) -> list[Out]:
         """Send a consensus message of this node to all."""
         code, payload = encode_message(message)
+        name = keccak256(bytes((code,)) + payload)
+        self._seen.add(name)
+        for state in self._peers.values():
+            state.known.add(name)
         return [(peer, code, payload) for peer in self._peers]

@@ -9,6 +9,15 @@ GAS_LIMIT_BOUND_DIVISOR = 1_024
 MAX_NONCE = 2**64 - 2
 """The last nonce that a transaction can have (EIP-2681)."""
 
+MAX_KNOWN_MESSAGES = 1_024
+"""Consensus messages that a peer is known to have: some heights' of a large set."""
+
+MAX_PASSED_ON = 64
+"""Messages of one validator that a node passes on while it is in one round.
+
+A correct validator says four things in a round; a hostile one could have others carry its flood.
+"""
+
 MAX_MESSAGES_PER_CALL = 256
 """IBC messages in one call; the relayer's batches are far below."""
 

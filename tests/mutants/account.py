@@ -6,6 +6,7 @@ _EXECUTION = "tests/unit/test_account_execution.py"
 _CONTRACTS = "tests/unit/test_account_contracts.py"
 _IBC = "tests/unit/test_account_ibc.py"
 _STATE = "tests/unit/test_account_state.py"
+_GOSSIP = "tests/unit/test_account_gossip.py"
 _NETWORK = "tests/unit/test_account_network.py"
 _POOL = "tests/unit/test_account_mempool.py"
 _LOCK = "parachains/account/contracts/hash_lock.py"
@@ -193,5 +194,47 @@ MUTANTS = (
         "    if extra.validators != rules.tally.validators:",
         "    if not extra.validators:",
         f"{_NETWORK}::test_a_header_that_names_its_own_validators_is_refused",
+    ),
+    Mutant(
+        "account: consensus messages are passed on",
+        "parachains/account/gossip.py",
+        "            if state.known.add(name)\n",
+        "            if False\n",
+        f"{_GOSSIP}::test_validators_that_are_not_all_connected_decide_in_round_0",
+    ),
+    Mutant(
+        "account: a message is passed on once to each peer",
+        "parachains/account/gossip.py",
+        "            if state.known.add(name)\n",
+        "            if number != peer\n",
+        f"{_GOSSIP}::test_a_message_is_passed_on_once_and_not_back",
+    ),
+    Mutant(
+        "account: a flood is not carried for its author",
+        "parachains/account/gossip.py",
+        "        return self._passed_on[author] <= MAX_PASSED_ON\n",
+        "        return True\n",
+        f"{_GOSSIP}::test_a_flood_of_one_validator_is_not_carried",
+    ),
+    Mutant(
+        "account: only validators' messages of near heights travel",
+        "parachains/account/gossip.py",
+        "        if height not in near or author not in self._engine.validators:\n",
+        "        if not near:\n",
+        f"{_GOSSIP}::test_what_a_stranger_or_a_distant_height_says_is_not_passed_on",
+    ),
+    Mutant(
+        "account: what the machine refused is not passed on",
+        "parachains/account/gossip.py",
+        "        if not self._engine.receive(message, PeerId(str(peer))) or not self._is_fit(message):\n",
+        "        self._engine.receive(message, PeerId(str(peer)))\n        if not self._is_fit(message):\n",
+        f"{_GOSSIP}::test_a_refused_message_is_not_passed_on",
+    ),
+    Mutant(
+        "account: hashes of messages are forgotten",
+        "parachains/account/gossip.py",
+        "        if len(self._hashes) > self._limit:\n",
+        "        if not self._limit:\n",
+        f"{_GOSSIP}::test_only_so_many_hashes_are_remembered",
     ),
 )
