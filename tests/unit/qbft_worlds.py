@@ -54,7 +54,9 @@ def block(round_: int = 0, maker: int | None = None, number: int = 0) -> SimBloc
     """Return a block for a round, made by its proposer unless another is named."""
     coinbase = KEYS.address(round_ % 4 if maker is None else maker)
     parent, time = Hash32(bytes(32)), TimestampNs(9)
-    return make_block(HEIGHT, coinbase, Round(round_), parent, time, number, is_sound=True)
+    return make_block(
+        HEIGHT, coinbase, Round(round_), parent, time, number, is_sound=True, vote=None
+    )
 
 
 def proposal(
