@@ -1,5 +1,7 @@
 """The real relayer between a DAG chain and a zone: headers, proofs, coins home, a fork shown."""
 
+from dataclasses import replace
+
 import pytest
 
 from chainkit.primitives.amounts import Coin
@@ -7,9 +9,11 @@ from chainkit.primitives.errors import MalformedMessage, OperationFailed
 from chainkit.primitives.heights import Height
 from chainkit.primitives.types import ChannelId, Denom, PortId
 from chainkit.runtime.errors import InvalidAddress
+from ibc.ics02_client.port import AnyValue
 from ibc.ics04_channel.types import ChannelState
 from ibc.ics20_transfer.denoms import TracedDenom
 from ibc.ics20_transfer.state import escrow_address
+from light_clients.ghostdag.codec import decode_client_state, encode_client_state
 from parachains.dag.drawing import window_from_json
 from parachains.dag.user import QUERIES, draw_answer
 from parachains.sdk.relaying import AccountSequenceWrong, TxRefused
@@ -132,6 +136,22 @@ async def test_what_the_chain_has_not_is_no_consensus_state(joined) -> None:
     assert (await client.consensus_state(Height(0, min(scores - {0})))).value
     with pytest.raises(OperationFailed, match="blue score"):
         await client.time_at(Height(0, skipped))
+
+
+async def test_only_a_client_of_this_chain_is_read(joined) -> None:
+    """Another chain's, another kind's, and what does not decode are none of ours."""
+    client = joined.dag.client()
+    (hosted,) = await joined.zone.client().clients()
+    state = decode_client_state(hosted.state)
+    strange = encode_client_state(replace(state, chain_id="other-1"))
+    (tendermint,) = await client.clients()
+
+    assert client.read_client(hosted.state).chain_id == client.chain_id
+    assert client.read_client(strange) is None
+    assert client.read_client(tendermint.state) is None
+    assert client.read_client(AnyValue(hosted.state.type_url, b"\xff")) is None
+    assert await client.fork_evidence(strange, Height(0, 1)) == ()
+    assert await client.fork_evidence(hosted.state, Height(0, 1)) != ()
 
 
 async def test_what_the_node_refuses_has_its_reason(joined) -> None:
