@@ -171,4 +171,25 @@ MUTANTS = (
         "",
         "tests/unit/test_integrity_guard.py::test_a_channels_first_packet_takes_labelled_lots_too",
     ),
+    Mutant(
+        "hub: its own control counts",
+        "relay_chain/app/hub_facts.py",
+        "        needed = control_score(power, A_THIRD)",
+        "        needed = len(power)",
+        "tests/unit/test_hub_facts.py::test_when_one_operator_can_halt_it_its_level_falls_in_the_next_block",
+    ),
+    Mutant(
+        "hub: what it measures goes before what is declared",
+        "integrity/monitor.py",
+        "            measured = () if self.own is None else self.own.readings(ctx)",
+        "            measured = ()",
+        "tests/unit/test_hub_facts.py::test_the_hub_measures_itself_on_the_axes_on_which_it_rates_others",
+    ),
+    Mutant(
+        "audit: a zone with more than the ledger says",
+        "isthmus/supply_audit.py",
+        "        return self.found <= self.ledger if self.busy else self.found == self.ledger",
+        "        return self.busy or self.found == self.ledger",
+        "tests/unit/test_integrity_view.py::test_a_busy_channel_is_held_to_a_bound_and_a_quiet_one_to_the_number",
+    ),
 )

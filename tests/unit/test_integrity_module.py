@@ -227,6 +227,25 @@ def test_a_zone_that_stalls_is_isolated_and_joins_again_when_it_moves():
     assert chain.isolated == ""
 
 
+@pytest.mark.parametrize(("stale_epochs", "due"), [(0, 0), (9, 3)])
+def test_a_quiet_zone_is_not_late_where_nobody_must_report(stale_epochs, due):
+    """Without a limit for silence an epoch without news counts for nothing."""
+    world = World(z=0)
+    world.start(zone(), epoch_blocks=2, stale_epochs=stale_epochs)
+    world.bind("z")
+    world.blocks(6)
+    chain = world.hub.store.chain("z")
+    assert chain is not None
+    assert (chain.epochs_due, chain.epochs_on_time) == (due, 0)
+
+    path = world.hub.paths["z"]
+    path.update(path.a)
+    world.blocks(2)
+    chain = world.hub.store.chain("z")
+    assert chain is not None
+    assert (chain.epochs_due, chain.epochs_on_time) == (due + 1, 1)
+
+
 def test_a_frozen_client_is_a_proved_fraud():
     """Isolated in the next block, level 0, its lots in quarantine, until governance says so."""
     world = World(z=0)
