@@ -24,6 +24,9 @@ MAX_PEERS = 32
 """Connections that others open; those that the node opens are its settings'."""
 
 MAX_MESSAGES_PER_SECOND = 2_000
+"""Of a peer, each counted as often as its answer costs."""
+
+_COST = {Kind.GET_HEADERS: 100, Kind.GET_BLOCKS: 4, Kind.GET_TRANSACTIONS: 4}
 
 
 @dataclass(slots=True)
@@ -163,7 +166,7 @@ class Connections:
         self.send(self._gossip.peer_added(peer.number))
         while True:
             kind, payload = await self._read(reader)
-            _count(peer)
+            _count(peer, kind)
             self.send(self._gossip.receive(peer.number, kind, payload))
 
     async def _greet(self, reader: asyncio.StreamReader, peer: _Peer) -> None:
@@ -210,11 +213,11 @@ async def _drain(peer: _Peer) -> None:
             peer.queued -= len(data) - wire.FRAME_BYTES
 
 
-def _count(peer: _Peer) -> None:
+def _count(peer: _Peer, kind: Kind) -> None:
     """Count a message; refuse a flood."""
     now = time.monotonic()
     if now - peer.since >= 1:
         peer.since, peer.messages = now, 0
-    peer.messages += 1
+    peer.messages += _COST.get(kind, 1)
     if peer.messages > MAX_MESSAGES_PER_SECOND:
         raise PeerBrokeRule(f"over {MAX_MESSAGES_PER_SECOND} messages a second")

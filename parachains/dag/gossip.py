@@ -106,10 +106,15 @@ class Gossip:
 
     @property
     def is_synced(self) -> bool:
-        """Whether no peer is known to have blocks that we lack."""
-        asked = any(p.asked_headers_ms is not None for p in self._peers.values())
-        more = any(p.last_header is not None for p in self._peers.values())
-        return not (asked or more or len(self._wanted) > MAX_BLOCKS_IN_FLIGHT)
+        """Whether a peer has told all its headers, and few blocks are on their way.
+
+        One peer is enough, so that a silent one does not keep a node from mining.
+        """
+        told = [
+            peer.asked_headers_ms is None and peer.last_header is None
+            for peer in self._peers.values()
+        ]
+        return (any(told) or not told) and len(self._wanted) <= MAX_BLOCKS_IN_FLIGHT
 
     @property
     def lacks_pruned(self) -> bool:

@@ -55,6 +55,9 @@ NONCES_A_STEP = 2_000
 ALONE_S = 5.0
 """How long a node that has peers to dial waits for one before it mines."""
 
+RECENT_BLOCKS = 30
+"""A tip is young that is no older than so many mean times between blocks."""
+
 SEED_BYTES = 32
 MAX_SHARE = 1_000_000_000
 """Of a miner that is told to hurry: a thousand times the chain's rate."""
@@ -283,9 +286,16 @@ class DagNode:
     # --- mining -------------------------------------------------------------------------
 
     def _may_mine(self) -> bool:
-        """Return whether a block of ours would be of use: synced, and not told to pause."""
-        if self.chain.tip.order.blue_score >= self._mine_until:
+        """Return whether a block of ours would be of use: near the tip, and not told to pause.
+
+        Whose tip is young mines, whatever peers say that they have.
+        """
+        tip = self.chain.tip
+        if tip.order.blue_score >= self._mine_until:
             return False
+        young = RECENT_BLOCKS * self.chain.parameters.dag.target_time_ms
+        if tip.order.blue_score and tip.header.timestamp > _now_ms() - young:
+            return True
         if len(self.connections):
             return self.gossip.is_synced and not self.gossip.lacks_pruned
         return not self._settings.peers or time.monotonic() - self._started > ALONE_S

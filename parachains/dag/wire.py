@@ -25,6 +25,7 @@ MAX_LOCATOR = 128
 MAX_HEADERS = 1_024
 MAX_ANNOUNCED_HEADERS = 16
 MAX_HASHES = 1_024
+MAX_ASKED_BLOCKS = 64
 MAX_TRANSACTIONS = 512
 MAX_CHAIN_ID_CHARS = 64
 _SMALL = 65_536
@@ -190,7 +191,8 @@ def decode_get_blocks(data: bytes) -> tuple[Hash32, ...]:
     Raises:
         MalformedMessage: It does not decode, or asks for too many.
     """
-    return _hashes(decode_strict(p2p_pb2.GetBlocks, data, max_bytes=_SMALL).hashes, MAX_HASHES)
+    found = decode_strict(p2p_pb2.GetBlocks, data, max_bytes=_SMALL).hashes
+    return _hashes(found, MAX_ASKED_BLOCKS)
 
 
 def encode_block(block: Block) -> bytes:

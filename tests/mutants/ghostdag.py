@@ -194,4 +194,41 @@ MUTANTS = (
         "        if old is new:",
         f"{_TESTS}::test_recover_takes_a_substitute_of_the_same_rules",
     ),
+    Mutant(
+        "LC-D-vectors: Kaspa's order",
+        _ORDER,
+        "if len(anticone) > self._k or size == self._k:",
+        "if size == self._k:",
+        "tests/vectors/test_rusty_kaspa.py::test_order",
+    ),
+    Mutant(
+        "LC-D-split: a client of the lighter half freezes",
+        _UPDATE,
+        "    return max(strange) > max(loyal)",
+        "    return False",
+        f"{_TESTS}::test_split_beyond_the_depth_freezes_who_saw_the_lighter_half",
+    ),
+    Mutant(
+        "LC-D-split: finality is below what delay changes",
+        "parachains/dag/parameters.py",
+        "    return confirmations_needed(share, probability) + DELAY_DEPTH",
+        "    return confirmations_needed(share, probability)",
+        "tests/simulation/test_dag_delays.py::test_a_balancing_attacker_stays_above_finality",
+        timeout_s=300,
+    ),
+    Mutant(
+        "LC-D-withhold: a withheld branch counts for nothing",
+        _ORDER,
+        "if len(anticone) > self._k or size == self._k:",
+        "if not candidate:",
+        f"{_TESTS}::test_a_withheld_branch_counts_for_nothing_when_it_is_light",
+    ),
+    Mutant(
+        "LC-D-conflict: one of two parallel blocks proves",
+        _UPDATE,
+        "    for block in reversed(newly):\n",
+        "    newly[:0] = [b for b in fresh if b.order.blue_score <= final.order.blue_score]\n"
+        "    for block in reversed(newly):\n",
+        f"{_TESTS}::test_of_two_conflicting_blocks_one_is_proven",
+    ),
 )

@@ -152,6 +152,16 @@ def test_a_silent_peer_is_named(line) -> None:
     assert list(line.nodes[late].gossip.tick()[1]) == [0]
 
 
+def test_a_silent_peer_stops_no_miner(line) -> None:
+    """A node whose other peers have told all is synced, whatever one more does not say."""
+    grow(line, 0, 2)
+    line.nodes[0].gossip.peer_added(77)
+    assert line.nodes[0].gossip.is_synced
+    alone = line.nodes[line.add()].gossip
+    alone.peer_added(77)
+    assert not alone.is_synced
+
+
 # --- liars -----------------------------------------------------------------------
 
 
@@ -184,13 +194,14 @@ def lies(net):
         (Kind.HEADERS, headers(*[good.header] * 17), "17 headers"),
         (Kind.BLOCK, wire.encode_block(good), "not asked for"),
         (Kind.GET_BLOCKS, b"\x0a\x01a", "hashes"),
+        (Kind.GET_BLOCKS, wire.encode_get_blocks([ZERO_HASH] * 65), "at most 64"),
         (Kind.NOT_FOUND, wire.encode_not_found([ZERO_HASH], Reason.UNKNOWN), "not asked for"),
         (Kind.TRANSACTIONS, wire.encode_transactions([stolen]), "not signed"),
         (Kind.HELLO, b"", "greets twice"),
     ]
 
 
-@pytest.mark.parametrize("at", range(9))
+@pytest.mark.parametrize("at", range(10))
 def test_lies_are_dropped_with_the_reason(line, at) -> None:
     """Garbage, no work, what nobody asked for, forged signatures: named, and nothing is kept."""
     line.queue.clear()
