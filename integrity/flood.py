@@ -7,9 +7,11 @@ enter the mempool: it waits at its relayer, until the epoch ends, or it times ou
 
 from dataclasses import replace
 
+from chainkit.primitives.types import ClientId
 from chainkit.runtime.context import Context
 from chainkit.runtime.module import BaseModule
 from ibc.ics04_channel.messages import RecvPacket
+from ibc.v2.messages import RecvPacketV2
 from integrity.errors import ChainIsolated, QuotaExceeded
 from integrity.guard import IntegrityGuard
 from integrity.store import open_store
@@ -33,14 +35,20 @@ class FloodGate(BaseModule):
         if not ctx.is_checking():
             return
         for message in messages:
-            if isinstance(message, RecvPacket):
-                self._count(ctx, message)
+            match message:
+                case RecvPacket():
+                    end = (message.packet.destination_port, message.packet.destination_channel)
+                    remote = self._guard.remotes.find(ctx, *end)
+                    if remote is not None:
+                        self._count(ctx, remote.client_id)
+                case RecvPacketV2():
+                    self._count(ctx, message.packet.destination_client)
+                case _:
+                    pass
 
-    def _count(self, ctx: Context, message: RecvPacket) -> None:
+    def _count(self, ctx: Context, client_id: ClientId) -> None:
         store = open_store(ctx)
-        packet = message.packet
-        remote = self._guard.remotes.find(ctx, packet.destination_port, packet.destination_channel)
-        chain = None if remote is None else store.chain_of_client(remote.client_id)
+        chain = store.chain_of_client(client_id)
         if chain is None:
             return
         if chain.isolated:

@@ -66,7 +66,7 @@ class Net:
         ledger = self.hub.chain.ledger
         assert isinstance(ledger, WatchedLedger)
         ledger.watcher = self.hub.keeper.moved
-        self.module = IntegrityModule(NothingMeasured(), self.hub.chain.core.router, PREFIX, ledger)
+        self.module = IntegrityModule(NothingMeasured(), self.hub.chain.core, PREFIX, ledger)
         self.routes = {route.type_url: route for route in self.module.message_routes()}
         self.gov = format_address(ledger.module_address("gov"), PREFIX)
         self.hub.store.set_params(params)
