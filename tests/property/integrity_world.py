@@ -1,6 +1,7 @@
 """The world of the random nets: how it begins, how it is relayed, and what must hold at each step."""
 
 import json
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
@@ -33,6 +34,9 @@ PARAMS = Params(
 
 class World(RuleBasedStateMachine):
     """The chains, and the judge beside them."""
+
+    steps: ClassVar[int] = 0
+    """Steps judged so far, over all runs of this process."""
 
     @initialize(
         levels=st.lists(LEVEL, min_size=2, max_size=len(ZONES)),
@@ -290,6 +294,7 @@ class World(RuleBasedStateMachine):
     @invariant()
     def supply_is_conserved(self) -> None:
         """What came is locked where it came from; what went lies in an escrow; nothing else is."""
+        World.steps += 1
         lost = {"sent", "held", "refused"}
         for denom, trace in self.traces.items():
             supply = self.hub.supply(denom)
