@@ -8,6 +8,7 @@ from inspect import getmembers, isclass
 from chainkit.primitives.errors import MalformedMessage, OperationFailed
 from integrity import errors
 from isthmus.ports import ChainUser
+from parachains.sdk.ibc_queries import QueryFailed
 from parachains.sdk.users import NotOffered
 
 SERVICE = "/isthmus.integrity.v1.Query/"
@@ -60,17 +61,14 @@ async def find_hub(users: Mapping[str, ChainUser], name: str = "") -> HubView:
 
     Raises:
         NoHub: None does.
+        OperationFailed: A chain does not answer at all.
     """
     for each, user in users.items():
         if name not in {"", each}:
             continue
         try:
             await ask(user, "Params")
-        except NotOffered:
-            continue
-        except OperationFailed as error:
-            if "unknown" not in str(error) and "failed with" not in str(error):
-                raise
+        except (NotOffered, QueryFailed):
             continue
         return HubView(each, user)
     raise NoHub(f"no chain keeps integrity levels among {', '.join(users)}")
