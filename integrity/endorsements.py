@@ -139,12 +139,15 @@ def vouched(endorsement: Endorsement, vouch: Vouch, origin_operator: str) -> End
 
     Raises:
         EndorsementClosed: It was used, proved false or is challenged.
-        NotIndependent: The operator has spoken already, or runs the origin.
+        NotIndependent: The operator has spoken already or runs the origin, or the source looks
+            at nothing but the origin.
     """
     if endorsement.state is not State.OPEN or endorsement.challenger:
         raise EndorsementClosed("it is used, false or challenged")
     if vouch.operator == origin_operator:
         raise NotIndependent(f"{vouch.operator} runs {endorsement.key.origin} itself")
+    if vouch.chain == endorsement.key.origin:
+        raise NotIndependent(f"{vouch.source} sees only what {vouch.chain} itself says")
     if any(each.operator == vouch.operator for each in endorsement.vouches):
         raise NotIndependent(f"{vouch.operator} has spoken already")
     return replace(endorsement, vouches=(*endorsement.vouches, vouch))

@@ -32,6 +32,13 @@ MUTANTS = (
         f"{_TEST}::test_the_origins_own_operator_is_no_witness",
     ),
     Mutant(
+        "endorsement: not by a look at the origin alone",
+        _PURE,
+        "    if vouch.chain == endorsement.key.origin:",
+        "    if not vouch.chain:",
+        f"{_TEST}::test_who_sees_only_the_origin_is_no_witness",
+    ),
+    Mutant(
         "endorsement: the sender is no witness",
         _PURE,
         "        if stands and high and vouch.account != need.sender:",

@@ -204,6 +204,15 @@ def test_the_origins_own_operator_is_no_witness():
         town.endorse(town.key(), "village-office")
 
 
+def test_who_sees_only_the_origin_is_no_witness():
+    """What the origin says of itself is no second source, whoever repeats it."""
+    town = Town()
+    town.hub.change("village", level=LevelState(Level(2)))
+    town.add("audit", "audit", chain="village")
+    with pytest.raises(NotIndependent, match="itself says"):
+        town.endorse(town.key(), "audit")
+
+
 def test_the_senders_own_word_does_not_count():
     """Separation of duty: an office that sent the request itself is not one of the three."""
     town = Town()
