@@ -13,12 +13,15 @@ from benchmarks import (
     bitcoin,
     block_sync,
     dag,
+    dag_network,
     ethereum,
     ghostdag,
     light_client,
     live,
     proofs,
     qbft,
+    rpc,
+    rpc_index,
     simulator,
     transfer,
 )
@@ -38,6 +41,7 @@ from benchmarks.soak import BASELINE_SHARE, MAX_GROWTH, Process, Run, memory_tab
         (ghostdag.measure, {"headers": 20, "windows": (4,), "questions": 10}),
         (qbft.measure, {"heights": 3, "headers": 2, "values": 20, "proven": 4}),
         (ethereum.measure, {"keys": 300, "headers": 2, "transactions": 2, "proofs": 3}),
+        (rpc_index.measure, {"blocks": 4, "txs": 2, "searches": 1}),
         (simulator.measure, {"heights": 3}),
     ],
 )
@@ -56,7 +60,9 @@ def test_a_benchmark_of_pure_code_measures(measure, sizes):
     ("measure", "sizes"),
     [
         (block_sync.measure, {"blocks": 20}),
+        (dag_network.measure, {"payments": 120, "intervals_ms": (200,)}),
         (live.measure, {"packets": 2, "transfers": 20}),
+        (rpc.measure, {"requests": 2, "subscribers": 3, "blocks": 1, "txs": 2}),
         (transfer.measure, {"runs": 1}),
     ],
 )

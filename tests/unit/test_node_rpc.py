@@ -829,3 +829,19 @@ def test_the_rpc_listens_on_loopback_unless_told() -> None:
     assert RpcConfig().laddr.host == "127.0.0.1"
     assert not RpcConfig().unsafe
     assert parse_config("").rpc == RpcConfig()
+
+
+def test_the_documented_methods_are_those_that_there_are(tmp_path: Path) -> None:
+    """
+    With their parameters, in docs/reference/rpc.md.
+    """
+    node = MemoryNode(tmp_path)
+    node.shell.close()
+    unsafe = UnsafeMethods(EventBus(), node.executor.mempool).routes()
+    expected = {name: names for name, (_, names) in (node.rpc.routes() | unsafe).items()}
+    expected |= {"subscribe": ("query",), "unsubscribe": ("query",), "unsubscribe_all": ()}
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "rpc.md").read_text()
+    table = page.partition("## Every method")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
+
+    assert {row[1].strip(" `"): tuple(re.findall("`([^`]+)`", row[2])) for row in rows} == expected
