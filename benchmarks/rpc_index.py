@@ -91,7 +91,7 @@ def measure(blocks: int = BLOCKS, txs: int = TXS_PER_BLOCK, searches: int = SEAR
                 )
             ),
             "search: a sender": f"transfer.sender = 'isthmus1{last % 97:038d}'",
-            "search: the last ten heights": f"tx.height > {blocks - 10}",
+            "search: the last ten heights": f"tx.height > {max(0, blocks - 10)}",
         }
         for name, query in queries.items():
             search = make_plan(parse_query(query), of_block=False, low=1, high=blocks).search
