@@ -27,7 +27,12 @@ from chainkit.sigverify.verified import VerifiedSignatures
 from parachains.dag import index
 from parachains.dag.blocks import GENESIS_BODY, Block, genesis_header
 from parachains.dag.errors import BodyPruned, InvalidState, TooDeepReorganisation
-from parachains.dag.limits import KEEP_STATES, MAX_CACHED_BODIES, MAX_UNDO_BLOCKS
+from parachains.dag.limits import (
+    KEEP_STATES,
+    MAX_CACHED_BODIES,
+    MAX_REMEMBERED_RUNS,
+    MAX_UNDO_BLOCKS,
+)
 from parachains.dag.state_machine import MergedBlock, MergeRun, Outcome, StateMachine
 from parachains.dag.store import BlockStore, Changes
 from parachains.dag.transactions import BlockBody, Transaction, check_body, decode_body
@@ -83,8 +88,8 @@ class DagChain:
         """The selected chain from the root on; a block's place plus one is its state's version."""
         self._base = 0
         """The root's place."""
-        self._ready: tuple[object, MergeRun] | None = None
-        """A run over the tip's state, by its merge set."""
+        self._runs: dict[object, tuple[object, MergeRun]] = {}
+        """Runs of merge sets, with the state that they read."""
         self._next: Virtual | None = None
         self._state: tuple[Hash32, Context] | None = None
         self.dag = self._load()
@@ -342,15 +347,23 @@ class DagChain:
             for block in hashes
         ]
 
-    def _run(self, order: Order, chain_time_ms: int) -> MergeRun:
-        """Return the run of a merge set over the tip's state; the last one is remembered."""
+    def _run(self, order: Order, chain_time_ms: int, *, to_read: bool = False) -> MergeRun:
+        """Return the run of a merge set over the state of its selected parent, which is the tip.
+
+        The last few are remembered: siblings have one merge set, and so has the block that a
+        template becomes. One of them must not be read when the state was another since then.
+        """
         key = (order.blues, order.reds, chain_time_ms)
-        if self._ready is None or self._ready[0] != key:
+        state = (self.machine.stores, self.machine.stores.version)
+        found = self._runs.get(key)
+        if found is None or (to_read and found[0] != state):
             run = self.machine.run(
                 self.merged(order), blue_score=order.blue_score, chain_time_ms=chain_time_ms
             )
-            self._ready = (key, run)
-        return self._ready[1]
+            found = self._runs[key] = (state, run)
+            if len(self._runs) > MAX_REMEMBERED_RUNS:
+                del self._runs[next(iter(self._runs))]
+        return found[1]
 
     def _connect(self, block: DagBlock) -> ConnectedBlock:
         """Execute a block's merge set over the state of its selected parent, and commit it.
@@ -361,10 +374,10 @@ class DagChain:
         run = self._run(block.order, block.chain_time_ms)
         if run.accepted_root != block.header.accepted_id_merkle_root:
             raise InvalidState("other transactions are accepted")
-        if self.machine.root_after(run) != block.header.utxo_commitment:
+        if self.machine.write_with_root(run) != block.header.utxo_commitment:
+            self.machine.stores.rollback()
             raise InvalidState("the state is another")
-        self._ready = self._next = None
-        self.machine.write(run)
+        self._next = None
         place = self.tip_place + 1
         entries = index.entries_of(self._database, block.hash, block.order.blue_score, run.outcomes)
         self._database.height = place
@@ -379,7 +392,7 @@ class DagChain:
         place = self.tip_place
         if not place or not self._database.undo(place):
             raise TooDeepReorganisation(f"nothing undoes block {place} of the selected chain")
-        self._ready = self._next = None
+        self._next = None
         self.machine.reopen()
         return self._chain.pop()
 
@@ -446,12 +459,15 @@ class DagChain:
         )
         return Block(header, body), run
 
-    def pending(self) -> tuple[Virtual, MergeRun]:
-        """Return the block that would come next, and what its merge set does to the state."""
+    def pending(self, *, to_read: bool = False) -> tuple[Virtual, MergeRun]:
+        """Return the block that would come next, and what its merge set does to the state.
+
+        Only with ``to_read`` may the state after the run be read.
+        """
         if self._next is None:
             self._next = self._virtual()
         virtual = self._next
-        return virtual, self._run(virtual.order, virtual.chain_time_ms)
+        return virtual, self._run(virtual.order, virtual.chain_time_ms, to_read=to_read)
 
     def _virtual(self) -> Virtual:
         tip = self.tip

@@ -16,6 +16,7 @@ KEEP_STATES = 1_024
 """States of the selected chain that a node keeps: more than it can take back."""
 
 MAX_CACHED_BODIES = 64
+MAX_REMEMBERED_RUNS = 4
 MAX_MEMPOOL_TRANSACTIONS = 20_000
 MAX_MEMPOOL_BYTES = 67_108_864
 MAX_WAITING_PER_ACCOUNT = 256

@@ -173,7 +173,7 @@ class IbcService:
     def simulate(self, transaction: object) -> Json:
         """Return what a transaction would do after all that its account has waiting."""
         tx = transaction_of(transaction)
-        _, run = self._chain.pending()
+        _, run = self._chain.pending(to_read=True)
         waiting = self._mempool.of(tx.sender)
         outcome = self._chain.machine.simulate(run, waiting, tx)
         return {

@@ -186,11 +186,18 @@ class StateMachine:
     def root_after(self, run: MergeRun) -> Hash32:
         """Return the root of the state after a run; the working state is left as committed."""
         if run.root is None:
-            self.write(run)
             try:
-                run.root = self.stores.working_hash()
+                self.write_with_root(run)
             finally:
                 self.stores.rollback()
+        assert run.root is not None
+        return run.root
+
+    def write_with_root(self, run: MergeRun) -> Hash32:
+        """Write a run into the working state, to be committed or rolled back; return its root."""
+        self.write(run)
+        if run.root is None:
+            run.root = self.stores.working_hash()
         return run.root
 
     def write(self, run: MergeRun) -> None:

@@ -51,8 +51,8 @@ MUTANTS = (
     Mutant(
         "dag: the state root",
         _CHAIN,
-        "        if self.machine.root_after(run) != block.header.utxo_commitment:",
-        "        if not self.machine.root_after(run):",
+        "        if self.machine.write_with_root(run) != block.header.utxo_commitment:",
+        "        if not self.machine.write_with_root(run):",
         f"{_TESTS}::test_a_block_with_a_wrong_state_carries_no_chain",
     ),
     Mutant(

@@ -415,3 +415,25 @@ def test_only_heights_of_the_selected_chain_are_proven() -> None:
         proving.prove(nodes[0].chain, (b"bank", b"x"), 2)
     with pytest.raises(proving.NotOnChain):
         proving.updates(nodes[0].chain, b"x" * 32)
+
+
+def test_a_merge_set_is_executed_once_for_template_block_and_sibling() -> None:
+    """Two blocks above the same parents have one run; the state is the same whichever leads."""
+    nodes = [Node(0), Node(1)]
+    parallel(nodes, [pay(ALICE, BOB, 1, 0)], [pay(BOB, ALICE, 1, 0)])
+    machine = nodes[0].chain.machine
+    runs = []
+    whole = machine.run
+
+    def counted(*args, **named):
+        runs.append(1)
+        return whole(*args, **named)
+
+    machine.run = counted
+    siblings = [node.mined() for node in nodes]
+    nodes[0].hear(*sorted(siblings, key=lambda block: block.header.hash))
+    nodes[1].hear(*siblings)
+    assert len(runs) == 1
+    assert nodes[0].root == nodes[1].root
+    assert nodes[0].chain.pending(to_read=True)[1].ctx is not None
+    assert len(runs) == 2
