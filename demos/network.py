@@ -43,6 +43,9 @@ READY_HEIGHT = 2
 DEFAULT_TIMEOUT_S = 120.0
 """Generous: a scenario states its own, tighter limits on what it measured."""
 
+START_TIMEOUT_S = 300.0
+"""For a chain's first blocks: a dozen processes start at once, perhaps on a busy machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -366,7 +369,7 @@ async def _run(
     prepare(home, place)
     async with open_network(home, place, say=say, began_s=began_s) as network:
         for chain in place.chains:
-            await network.wait_for_height(chain.name, READY_HEIGHT)
+            await network.wait_for_height(chain.name, READY_HEIGHT, timeout_s=START_TIMEOUT_S)
         return await scenario(network)
 
 
