@@ -116,6 +116,13 @@ class DagTestChain:
     def prove(self, key, height):
         return proving.prove(self.node.chain, (STORE_NAME.encode(), key), height.revision_height)
 
+    @property
+    def core(self):
+        return next(m for m in self.node.chain.machine._modules if m.name == "ibc")
+
+    def context(self):
+        return self.node.chain.state()
+
     def account(self, name):
         return self.users[name].address
 
