@@ -1,5 +1,6 @@
 """What the hub measures of each chain, and what follows when it falls or cheats."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -44,16 +45,31 @@ class Monitor:
     """What the hub measures of itself; None where everything is declared."""
 
     def begin_block(self, ctx: Context) -> None:
-        """Measure every chain: freeze and isolate on proof, fall at once, rise slowly."""
+        """Measure the chains: freeze and isolate on proof, fall at once, rise slowly.
+
+        Within an epoch only a proof of misbehaviour changes what is measured of another
+        chain. So a block looks at the hub itself and at the clients that were frozen since
+        the one before, and only the first block of an epoch at every chain.
+        """
         store = open_store(ctx)
         params = store.params()
-        boundary = ctx.height % params.epoch_blocks == 0
-        for chain in tuple(store.chains()):
+        since = store.measured_at()
+        boundary = params.epoch(ctx.height) > params.epoch(since)
+        store.set_measured_at(ctx.height)
+        chains = store.chains() if boundary else self._touched(ctx, store, since)
+        for chain in tuple(chains):
             seen = self._count_epoch(ctx, chain, params) if boundary else chain
             seen = self._isolate(ctx, store, seen, params)
             seen = self.remeasure(ctx, store, seen, params)
             if seen != chain:
                 store.set_chain(seen)
+
+    def _touched(self, ctx: Context, store: IntegrityStore, since: int) -> Iterator[ChainRecord]:
+        """Yield the hub, and the chains of which misbehaviour was proved since a height."""
+        frozen = (store.chain_of_client(each) for each in self.clients.frozen_since(ctx, since))
+        for chain in (store.chain(HUB), *frozen):
+            if chain is not None:
+                yield chain
 
     def remeasure(
         self, ctx: Context, store: IntegrityStore, chain: ChainRecord, params: Params

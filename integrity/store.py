@@ -43,6 +43,7 @@ from integrity.zones import EMPTY, ZoneEntry
 
 STORE_NAME = "integrity"
 _PARAMS = b"params"
+_MEASURED = b"measured"
 _CHAIN = b"chain/"
 _CLIENT = b"client/"
 _LEVELS = b"levels/"
@@ -81,6 +82,15 @@ class IntegrityStore:
     def set_params(self, params: Params) -> None:
         """Write the parameters."""
         self.kv.set(_PARAMS, dump_params(params))
+
+    def measured_at(self) -> int:
+        """Return the hub's height at which the chains were last measured; 0 for never."""
+        value = self.kv.get(_MEASURED)
+        return 0 if value is None else int.from_bytes(value, "big")
+
+    def set_measured_at(self, height: int) -> None:
+        """Note that the chains are measured at a height."""
+        self.kv.set(_MEASURED, _height(height))
 
     def chain(self, name: str) -> ChainRecord | None:
         """Return a chain by name."""

@@ -70,6 +70,8 @@ class Clients:
         self.verify_message(ctx, client_id, message)
         if light_client.check_for_misbehaviour(ctx, store, message):
             light_client.update_on_misbehaviour(ctx, store, message)
+            key = paths.FROZEN_CLIENTS + ctx.height.to_bytes(8, "big") + client_id.encode()
+            ctx.store(paths.STORE_NAME).set(key, b"\x01")
             _emit(ctx, "client_misbehaviour", client_id)
             return
         heights = light_client.update_state(ctx, store, message)
@@ -81,6 +83,13 @@ class Clients:
             ("consensus_heights", ",".join(map(str, heights))),
             ("header", encode_any(message).hex()),
         )
+
+    def frozen_since(self, ctx: Context, height: int) -> Iterator[ClientId]:
+        """Yield the clients whose misbehaviour was proved from a height of this chain on."""
+        prefix = paths.FROZEN_CLIENTS
+        start = prefix + height.to_bytes(8, "big")
+        for key, _ in ctx.store(paths.STORE_NAME).iterate(start, prefix_end(prefix)):
+            yield ClientId(key[len(prefix) + 8 :].decode())
 
     def verify_message(self, ctx: Context, client_id: ClientId, message: AnyValue) -> None:
         """Verify a header or misbehaviour and write nothing."""

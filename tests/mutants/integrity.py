@@ -251,4 +251,11 @@ MUTANTS = (
         "        if not chain.name:",
         "tests/unit/test_integrity_flood.py::test_what_is_cut_off_fills_no_block",
     ),
+    Mutant(
+        "integrity: a proof counts whenever the next block is measured",
+        _MONITOR,
+        "        chains = store.chains() if boundary else self._touched(ctx, store, since)",
+        "        chains = store.chains() if boundary else self._touched(ctx, store, ctx.height)",
+        "tests/unit/test_integrity_monitor.py::test_a_proof_is_not_lost_where_blocks_were_not_measured",
+    ),
 )
