@@ -1,12 +1,12 @@
 """IBC's core as a module, and the composition of it with its applications."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chainkit.primitives.types import Address, PortId
 from chainkit.runtime.context import Context
 from chainkit.runtime.errors import InvalidRequest
-from chainkit.runtime.messages import MessageRoute, QueryRoute
+from chainkit.runtime.messages import MessageRoute, MessageRouter, QueryRoute
 from chainkit.runtime.module import BaseModule, Module, ValidatorUpdate
 from ibc.ics02_client.clients import ALLOW_ALL, Clients, set_allowed_clients
 from ibc.ics02_client.port import LightClient
@@ -125,6 +125,7 @@ def ibc_modules(
     account_prefix: str,
     middleware: tuple[RouterMiddleware, ...] = (),
     labels: AssetLabels = NO_LABELS,
+    messages: Callable[[], MessageRouter] | None = None,
 ) -> tuple[Module, ...]:
     """Return the core and the applications, joined; the core is the first.
 
@@ -135,6 +136,7 @@ def ibc_modules(
         account_prefix: The bech32 prefix of this chain's addresses.
         middleware: The rules before any application sees a received packet, in order.
         labels: Who hears of every move of tokens over channels.
+        messages: The chain's messages, where accounts of other chains may send some.
     """
     clients = Clients(tuple(light_clients))
     packets = Packets(Channels(Connections(clients)))
@@ -144,7 +146,10 @@ def ibc_modules(
         ledger,
         account_prefix,
         CheckedPayloadSender(packets_v2, middleware),
+        packets.channels.connections,
+        lambda ctx, message: router.channel_open_init(ctx, message),  # noqa: PLW0108 - made below
         labels,
+        messages,
     )
     modules = tuple(factory(environment) for factory in applications)
     owners: dict[PortId, IbcApplication] = {}

@@ -15,8 +15,11 @@ from chainkit.primitives.types import (
     TimestampNs,
 )
 from chainkit.runtime.context import Context
+from chainkit.runtime.messages import MessageRouter
 from chainkit.runtime.module import Module
+from ibc.ics03_connection.connections import Connections
 from ibc.ics04_channel.acknowledgement import Acknowledgement
+from ibc.ics04_channel.messages import ChannelOpenInit
 from ibc.ics04_channel.types import ChannelCounterparty, ChannelEnd, Order, Packet
 from ibc.ics20_transfer.port import NO_LABELS, AssetLabels, TokenLedger
 from ibc.ics26_routing.remotes import RemotePort
@@ -196,8 +199,13 @@ class ApplicationEnvironment:
     """The bech32 human-readable part of this chain's addresses."""
     payloads: PayloadSender
     """Sends packets of IBC v2."""
+    connections: Connections
+    open_channel: Callable[[Context, ChannelOpenInit], tuple[ChannelId, str]]
+    """Begins a channel as a user's message does; returns its id and the proposed version."""
     labels: AssetLabels = NO_LABELS
     """Who hears of every move of tokens over channels."""
+    messages: Callable[[], MessageRouter] | None = None
+    """The chain's messages, for an application that executes some; None where none may."""
 
 
 ApplicationFactory = Callable[[ApplicationEnvironment], ApplicationModule]

@@ -41,8 +41,12 @@ class Router:
     middleware: tuple[RouterMiddleware, ...] = ()
 
     def application(self, port_id: PortId) -> IbcApplication:
-        """Return the application of a port, or refuse with ``InvalidRoute``."""
-        application = self.applications.get(port_id)
+        """Return the application of a port, or refuse with ``InvalidRoute``.
+
+        One that is registered for ``name-`` answers for every port ``name-...``.
+        """
+        family = PortId(port_id.partition("-")[0] + "-")
+        application = self.applications.get(port_id) or self.applications.get(family)
         if application is None:
             raise InvalidRoute(f"route not found to portID: {port_id[:128]}")
         return application

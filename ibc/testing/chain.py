@@ -51,6 +51,7 @@ class TestChain:
             account_prefix=PREFIX,
             middleware=middleware,
             labels=labels,
+            messages=lambda: self._messages,
         )
         core = modules[0]
         assert isinstance(core, IbcModule)

@@ -151,6 +151,14 @@ class Path:
             )
         )[1]
         a.channel_id = ChannelId(_value(events, "channel_open_init", "channel_id"))
+        self.finish_channel()
+
+    def finish_channel(self) -> None:
+        """Do the three steps of ICS-04 after the first, which the chain of ``a`` has done."""
+        a, b = self.a, self.b
+        end = a.chain.core.channels.require(a.chain.context(), a.port_id, a.channel_id)
+        order = channel_pb2.Order.ValueType(end.ordering.value)
+        version = end.version
         proof, height = self.update(b)
         events = b.chain.execute(
             channel_tx.MsgChannelOpenTry(
@@ -163,7 +171,7 @@ class Path:
                     ),
                     connection_hops=[b.connection_id],
                 ),
-                counterparty_version=a.version,
+                counterparty_version=version,
                 proof_init=proof,
                 proof_height=height_to_proto(height),
                 signer=b.signer(),
@@ -176,7 +184,9 @@ class Path:
                 port_id=a.port_id,
                 channel_id=a.channel_id,
                 counterparty_channel_id=b.channel_id,
-                counterparty_version=b.version,
+                counterparty_version=b.chain.core.channels.require(
+                    b.chain.context(), b.port_id, b.channel_id
+                ).version,
                 proof_try=proof,
                 proof_height=height_to_proto(height),
                 signer=a.signer(),

@@ -9,6 +9,7 @@ from chainkit.modules.static_validators import StaticValidatorsModule
 from chainkit.runtime.ante import FEE_COLLECTOR, AnteRules
 from chainkit.runtime.application import Application, Settings
 from chainkit.runtime.fees import parse_gas_prices
+from chainkit.runtime.messages import MessageRouter
 from chainkit.runtime.module import Module
 from chainkit.runtime.services import ServiceInfo
 from ibc.ics02_client.port import LightClient
@@ -44,8 +45,15 @@ def zone_application(
     """
     auth = AuthModule(address_prefix)
     bank = BankModule(auth, module_accounts=MODULE_ACCOUNTS)
-    joined = ibc_modules(bank, light_clients, applications, account_prefix=address_prefix)
+    joined = ibc_modules(
+        bank,
+        light_clients,
+        applications,
+        account_prefix=address_prefix,
+        messages=lambda: messages,
+    )
     rules = AnteRules(auth, bank, address_prefix, parse_gas_prices(minimum_gas_prices))
     modules = (auth, bank, StaticValidatorsModule(), *joined, *extra_modules)
+    messages = MessageRouter(route for module in modules for route in module.message_routes())
     info = ServiceInfo("isthmus-zone", version, minimum_gas_prices)
     return Application(modules, database, rules, info, settings)

@@ -65,6 +65,7 @@ def hub_application(
         account_prefix=address_prefix,
         middleware=(guard, *middleware),
         labels=keeper,
+        messages=lambda: messages,
     )
     assert isinstance(core, IbcModule)
     governance = GovernanceModule(
@@ -80,4 +81,5 @@ def hub_application(
     info = ServiceInfo("isthmus-hub", version, minimum_gas_prices)
     others = (auth, bank, slashing, *joined)
     modules = (auth, bank, staking, slashing, governance, *joined)
+    messages = MessageRouter(route for module in modules for route in module.message_routes())
     return Application(modules, database, rules, info, settings)

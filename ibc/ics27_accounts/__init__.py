@@ -1,0 +1,1 @@
+"""ICS-27: an account on another chain, moved by its owner's packets."""
