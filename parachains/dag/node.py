@@ -317,6 +317,10 @@ class DagNode:
             while (found := self._try(template, start)) is None:
                 start += NONCES_A_STEP
                 await asyncio.sleep(0)
+                if not self._may_mine():
+                    break
+            if found is None:
+                continue  # told to pause meanwhile: whoever paused it counts on no more blocks
             try:
                 self.connections.send(self.gossip.submit_block(found))
             except RuleBroken as error:
