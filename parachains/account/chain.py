@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from chainkit.commitments.database import KeyValueDatabase
 from chainkit.formats.ethereum.blocks import decode_block, encode_block
+from chainkit.formats.ethereum.headers import decode_header
 from chainkit.formats.ethereum.qbft import block_hash, decode_extra_data
 from chainkit.formats.ethereum.receipts import decode_receipt, encode_receipt
 from chainkit.formats.ethereum.transactions import transaction_hash
 from chainkit.formats.ethereum.types import Block, Header, Receipt
 from chainkit.primitives.types import BlockHeight, Hash32
-from chainkit.wire.rlp import decode, encode
+from chainkit.wire.rlp import decode, encode, read_prefix
 from parachains.account.consensus.votes import (
     VoteTally,
     count_vote,
@@ -69,6 +70,8 @@ class Chain:
         self.ledger = ledger
         self._database = database
         self._recent: dict[int, StoredBlock] = {}
+        self.suggested_tip: tuple[int, int] | None = None
+        """The tip that clients are told to offer, with the height that it was found at."""
         self.epoch_length = genesis.epoch_length
         self.tally = VoteTally(tuple(sorted(genesis.validators)))
         """Who decides the next block, and the votes so far."""
@@ -135,11 +138,16 @@ class Chain:
         found = self._recent.get(number)
         if found is not None:
             return found
-        data = self._database.get(height_key(_BLOCK, number)) if number >= 0 else None
+        data = self._block_data(number)
         if data is None:
             return None
         block = decode_block(data)
         return StoredBlock(block, block_hash(block.header))
+
+    def _block_data(self, number: int) -> bytes | None:
+        # A client may ask for any number of 256 bits.
+        is_height = 0 <= number < 1 << 64
+        return self._database.get(height_key(_BLOCK, number)) if is_height else None
 
     def number_of(self, wanted: bytes) -> int | None:
         """Return the number of the block with a hash, or None."""
@@ -159,12 +167,30 @@ class Chain:
             return None
         return Place(int.from_bytes(data[:8], "big"), int.from_bytes(data[8:], "big"))
 
+    def headers(self, first: int, last: int) -> Iterator[Header]:
+        """Yield the headers from ``first`` to ``last`` that are there, without their bodies."""
+        for number in range(max(first, 0), min(last, self.head.header.number) + 1):
+            recent = self._recent.get(number)
+            if recent is not None:
+                yield recent.header
+                continue
+            data = self._block_data(number)
+            assert data is not None
+            yield _header_in(data)
+
     def blocks(self, first: int, last: int) -> Iterator[StoredBlock]:
         """Yield the blocks from ``first`` to ``last`` that are there."""
         for number in range(max(first, 0), min(last, self.head.header.number) + 1):
             found = self.at(number)
             assert found is not None
             yield found
+
+
+def _header_in(data: bytes) -> Header:
+    """Return the header of an encoded block of ours, the rest left unread."""
+    _, first, end = read_prefix(data, 0, len(data))
+    _, _, stop = read_prefix(data, first, end)
+    return decode_header(data[first:stop])
 
 
 def receipt_gas(receipts: Sequence[Receipt], index: int) -> int:

@@ -6,7 +6,11 @@ from chainkit.formats.ethereum.types import Header, Receipt
 from parachains.account.chain import Chain, StoredBlock, receipt_gas
 from parachains.account.errors import InvalidRpcParams
 from parachains.account.fees import effective_tip, next_base_fee
-from parachains.account.limits import MAX_FEE_HISTORY_BLOCKS, MAX_REWARD_PERCENTILES
+from parachains.account.limits import (
+    MAX_FEE_HISTORY_BLOCKS,
+    MAX_REWARD_PERCENTILES,
+    MAX_SEARCHED_TRANSACTIONS,
+)
 from parachains.account.rpc_forms import quantity
 
 DEFAULT_TIP = 1
@@ -32,6 +36,14 @@ def _tips(block: StoredBlock, receipts: Sequence[Receipt]) -> list[tuple[int, in
 def suggested_tip(chain: Chain) -> int:
     """Return the tip that three fifths of the last transactions did not exceed, in wei."""
     head = chain.head.header.number
+    if chain.suggested_tip is not None and chain.suggested_tip[0] == head:
+        return chain.suggested_tip[1]
+    tip = _suggested_tip(chain, head)
+    chain.suggested_tip = (head, tip)
+    return tip
+
+
+def _suggested_tip(chain: Chain, head: int) -> int:
     paid = sorted(
         tip
         for block in chain.blocks(head - TIP_BLOCKS + 1, head)
@@ -69,10 +81,26 @@ def _rewards(
     return rewards
 
 
+def _newest_blocks(chain: Chain, count: int, newest: int) -> list[StoredBlock]:
+    """Return up to ``count`` blocks in their order: fewer, where they are full."""
+    found: list[StoredBlock] = []
+    searched = 0
+    for number in range(newest, newest - count, -1):
+        block = chain.at(number)
+        assert block is not None
+        searched += len(block.block.transactions)
+        if found and searched > MAX_SEARCHED_TRANSACTIONS:
+            break
+        found.append(block)
+    return found[::-1]
+
+
 def fee_history(
     chain: Chain, count: int, newest: int, percentiles: Sequence[object]
 ) -> dict[str, object]:
     """Return base fees (with the next block's), how full blocks were, and what was paid.
+
+    Of what was paid it tells for fewer blocks than asked for, where they are full.
 
     Raises:
         InvalidRpcParams: A percentile is none, or they do not rise.
@@ -81,8 +109,9 @@ def fee_history(
     count = max(0, min(count, MAX_FEE_HISTORY_BLOCKS, newest + 1))
     if not count:
         return {"oldestBlock": "0x0", "gasUsedRatio": []}
-    blocks = list(chain.blocks(newest - count + 1, newest))
-    headers = [block.header for block in blocks]
+    blocks = list(_newest_blocks(chain, count, newest)) if wanted else []
+    count = len(blocks) or count
+    headers = list(chain.headers(newest - count + 1, newest))
     base_fees = [header.base_fee_per_gas or 0 for header in headers]
     base_fees.append(next_base_fee(base_fees[-1], headers[-1].gas_used, headers[-1].gas_limit))
     form: dict[str, object] = {

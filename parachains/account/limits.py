@@ -44,6 +44,12 @@ MAX_LOG_BLOCKS = 10_000
 MAX_LOGS = 10_000
 """Logs in one answer."""
 
+MAX_LOG_BYTES = 16_777_216
+"""Data of the logs in one answer."""
+
+MAX_SEARCHED_TRANSACTIONS = 50_000
+"""Transactions that one ``eth_getLogs`` or ``eth_feeHistory`` looks at: consensus waits as long."""
+
 MAX_FEE_HISTORY_BLOCKS = 1_024
 """go-ethereum's limit of ``eth_feeHistory``."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chainkit.formats.ethereum.receipts import bloom_contains
-from chainkit.formats.ethereum.types import Log
+from chainkit.formats.ethereum.types import EMPTY_BLOOM, Log
 from chainkit.primitives.types import Address, Hash32
 from parachains.account.chain import Chain, StoredBlock
 from parachains.account.errors import InvalidRpcParams, RpcLimitExceeded
@@ -12,7 +12,9 @@ from parachains.account.limits import (
     MAX_FILTER_ADDRESSES,
     MAX_FILTER_TOPICS,
     MAX_LOG_BLOCKS,
+    MAX_LOG_BYTES,
     MAX_LOGS,
+    MAX_SEARCHED_TRANSACTIONS,
     MAX_TOPIC_CHOICES,
 )
 from parachains.account.rpc_forms import Placed, log_form, parse_account, parse_hash, parse_list
@@ -38,6 +40,8 @@ class LogFilter:
 
     def may_be_in(self, bloom: bytes) -> bool:
         """Return False only if no log under a bloom is wanted."""
+        if bloom == EMPTY_BLOOM:
+            return False
         wanted = [self.addresses, *(choices for choices in self.topics if choices is not None)]
         return all(
             not choices or any(bloom_contains(bloom, each) for each in choices)
@@ -75,7 +79,9 @@ def _parse_choices(value: object) -> frozenset[Hash32] | None:
     return frozenset(parse_hash(each, "topic") for each in choices)
 
 
-def logs_of_block(chain: Chain, stored: StoredBlock, wanted: LogFilter) -> Iterator[object]:
+def logs_of_block(
+    chain: Chain, stored: StoredBlock, wanted: LogFilter
+) -> Iterator[Mapping[str, object]]:
     """Yield a block's logs that are wanted."""
     if not wanted.may_be_in(stored.header.logs_bloom):
         return
@@ -100,8 +106,20 @@ def logs_between(chain: Chain, first: int, last: int, wanted: LogFilter) -> list
     if last - first >= MAX_LOG_BLOCKS:
         raise RpcLimitExceeded(f"block range is over {MAX_LOG_BLOCKS}")
     found: list[object] = []
-    for stored in chain.blocks(first, last):
-        found.extend(logs_of_block(chain, stored, wanted))
-        if len(found) > MAX_LOGS:
-            raise RpcLimitExceeded(f"query returned more than {MAX_LOGS} results")
+    searched = size = 0
+    for header in chain.headers(first, last):
+        if not wanted.may_be_in(header.logs_bloom):
+            continue
+        stored = chain.at(header.number)
+        assert stored is not None
+        searched += len(stored.block.transactions)
+        if searched > MAX_SEARCHED_TRANSACTIONS:
+            raise RpcLimitExceeded(f"query is over {MAX_SEARCHED_TRANSACTIONS} transactions")
+        for log in logs_of_block(chain, stored, wanted):
+            found.append(log)
+            size += len(str(log["data"])) // 2
+            if len(found) > MAX_LOGS:
+                raise RpcLimitExceeded(f"query returned more than {MAX_LOGS} results")
+            if size > MAX_LOG_BYTES:
+                raise RpcLimitExceeded(f"query returned more than {MAX_LOG_BYTES} bytes")
     return found

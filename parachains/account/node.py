@@ -45,10 +45,25 @@ from parachains.account.world import AccountState, World
 
 _log = structlog.get_logger()
 HANDSHAKE_TIMEOUT_S = 10
+HEARTBEAT_S = 15
+"""A peer is told of the head so often, new or not: it hears that this node is there."""
+
+MAX_SILENCE_S = 60
+"""A peer that says nothing for so long, or leaves a message half said, is gone."""
+
 RECONNECT_S = 0.5
 SEND_QUEUE_MESSAGES = 4_000
 MAX_PEERS = 64
+MAX_STRANGERS = 32
+"""Connections that came in and have not greeted."""
+
+MAX_QUEUED_BYTES = 33_554_432
+"""What waits for a peer to read it: two of the largest messages."""
+
 MAX_MESSAGES_PER_SECOND = 4_000
+COST_OF_BLOCKS = 40
+"""As how many messages a request for blocks counts: 100 a second of a peer, 32 blocks each."""
+
 CLIENT_VERSION = "isthmus/0.1/account"
 _NS_PER_MS = 1_000_000
 
@@ -98,6 +113,7 @@ class _Peer:
     outgoing: asyncio.Queue[bytes]
     since: float
     messages: int = 0
+    queued_bytes: int = 0
 
 
 class Session:
@@ -157,6 +173,7 @@ class AccountNode:
         self._host = host
         self._nonce = random.SystemRandom().getrandbits(64)
         self._peers: dict[int, _Peer] = {}
+        self._strangers = 0
         self._numbers = iter(range(1, 1 << 62))
         self._announce = host.announcer(settings.mqtt_url, ChainId(settings.chain_id))
         self.sessions: set[Session] = set()
@@ -206,6 +223,7 @@ class AccountNode:
         async with server, asyncio.TaskGroup() as group:
             group.create_task(server.serve_forever())
             group.create_task(self._serve())
+            group.create_task(self._tell_heads())
             for address in settings.peers:
                 group.create_task(self._keep_dialing(address))
             _log.info(
@@ -297,12 +315,18 @@ class AccountNode:
     # --- peers --------------------------------------------------------------------------
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._peers) >= MAX_PEERS:
+        if len(self._peers) >= MAX_PEERS or self._strangers >= MAX_STRANGERS:
             writer.close()
             return
         # Nobody awaits this task, and only the end of the process cancels it.
         with suppress(asyncio.CancelledError):
             await self._converse(reader, writer)
+
+    async def _tell_heads(self) -> None:
+        """Let every peer know from time to time that this node is there."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self._send(self.gossip.announce_block(self.chain.head))
 
     async def _keep_dialing(self, address: str) -> None:
         host, _, port = address.rpartition(":")
@@ -339,8 +363,12 @@ class AccountNode:
 
     async def _listen(self, reader: asyncio.StreamReader, peer: _Peer) -> None:
         self._put(peer, wire.STATUS, wire.encode_status(self.gossip.status(self._nonce)))
-        async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
-            code, payload = await _read(reader)
+        self._strangers += 1
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                code, payload = await _read(reader, wire.MAX_STATUS_BYTES)
+        finally:
+            self._strangers -= 1
         if code != wire.STATUS:
             raise PeerBrokeRule("peer did not greet")
         status = wire.decode_status(payload)
@@ -350,8 +378,9 @@ class AccountNode:
         self._peers[peer.number] = peer
         self._send(told)
         while True:
-            code, payload = await _read(reader)
-            _count(peer)
+            async with asyncio.timeout(MAX_SILENCE_S):
+                code, payload = await _read(reader, wire.MAX_PAYLOAD_BYTES)
+            _count(peer, COST_OF_BLOCKS if code == wire.GET_BLOCKS else 1)
             self._send(self.gossip.receive(peer.number, code, payload))
 
     def _send(self, messages: list[Out]) -> None:
@@ -361,30 +390,34 @@ class AccountNode:
                 self._put(peer, code, payload)
 
     def _put(self, peer: _Peer, code: int, payload: bytes) -> None:
-        try:
-            peer.outgoing.put_nowait(wire.encode_frame(code, payload))
-        except asyncio.QueueFull:
+        frame = wire.encode_frame(code, payload)
+        if peer.outgoing.full() or peer.queued_bytes + len(frame) > MAX_QUEUED_BYTES:
             # A peer that does not read is dropped; its reader task sees the closed socket.
-            peer.writer.close()
+            peer.writer.transport.abort()
+            return
+        peer.queued_bytes += len(frame)
+        peer.outgoing.put_nowait(frame)
 
 
-async def _read(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    code, size = wire.decode_frame(await reader.readexactly(wire.FRAME_BYTES))
+async def _read(reader: asyncio.StreamReader, most: int) -> tuple[int, bytes]:
+    code, size = wire.decode_frame(await reader.readexactly(wire.FRAME_BYTES), most)
     return code, await reader.readexactly(size)
 
 
 async def _drain(peer: _Peer) -> None:
     with suppress(OSError):
         while True:
-            peer.writer.write(await peer.outgoing.get())
+            frame = await peer.outgoing.get()
+            peer.writer.write(frame)
             await peer.writer.drain()
+            peer.queued_bytes -= len(frame)
 
 
-def _count(peer: _Peer) -> None:
+def _count(peer: _Peer, cost: int) -> None:
     """Count a message; refuse a flood."""
     now = time.monotonic()
     if now - peer.since >= 1:
         peer.since, peer.messages = now, 0
-    peer.messages += 1
+    peer.messages += cost
     if peer.messages > MAX_MESSAGES_PER_SECOND:
         raise PeerBrokeRule(f"over {MAX_MESSAGES_PER_SECOND} messages a second")

@@ -31,6 +31,9 @@ TRANSACTIONS = 0x04
 CONSENSUS_CODES = range(0x12, 0x16)
 PROTOCOL_VERSION = 1
 MAX_PAYLOAD_BYTES = 16_777_216
+MAX_STATUS_BYTES = 256
+"""The first message of a stranger is a greeting."""
+
 MAX_BLOCKS_PER_MESSAGE = 32
 MAX_TRANSACTIONS_PER_MESSAGE = 256
 MAX_BLOCKS_BYTES = MAX_BLOCK_BYTES
@@ -56,8 +59,8 @@ def encode_frame(code: int, payload: bytes) -> bytes:
     return MAGIC + bytes([code]) + len(payload).to_bytes(4, "big") + payload
 
 
-def decode_frame(header: bytes) -> tuple[int, int]:
-    """Return code and size of the message that follows 9 bytes.
+def decode_frame(header: bytes, most: int = MAX_PAYLOAD_BYTES) -> tuple[int, int]:
+    """Return code and size of the message that follows 9 bytes, if it has at most ``most``.
 
     Raises:
         MalformedMessage: Another protocol, or too large.
@@ -65,7 +68,7 @@ def decode_frame(header: bytes) -> tuple[int, int]:
     if len(header) != FRAME_BYTES or header[: len(MAGIC)] != MAGIC:
         raise MalformedMessage("not this chain's protocol")
     size = int.from_bytes(header[-4:], "big")
-    if size > MAX_PAYLOAD_BYTES:
+    if size > most:
         raise MalformedMessage(f"message of {size} bytes")
     return header[len(MAGIC)], size
 

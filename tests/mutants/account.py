@@ -6,6 +6,9 @@ _EXECUTION = "tests/unit/test_account_execution.py"
 _CONTRACTS = "tests/unit/test_account_contracts.py"
 _IBC = "tests/unit/test_account_ibc.py"
 _STATE = "tests/unit/test_account_state.py"
+_PEERS = "tests/unit/test_account_peers.py"
+_RPC = "tests/unit/test_account_rpc.py"
+_SOCKETS = "tests/unit/test_adapters_ethereum_rpc.py"
 _GOSSIP = "tests/unit/test_account_gossip.py"
 _NETWORK = "tests/unit/test_account_network.py"
 _POOL = "tests/unit/test_account_mempool.py"
@@ -236,5 +239,103 @@ MUTANTS = (
         "        if len(self._hashes) > self._limit:\n",
         "        if not self._limit:\n",
         f"{_GOSSIP}::test_only_so_many_hashes_are_remembered",
+    ),
+    Mutant(
+        "account: a block number has 64 bits",
+        "parachains/account/chain.py",
+        "        is_height = 0 <= number < 1 << 64\n",
+        "        is_height = 0 <= number\n",
+        f"{_RPC}::test_a_number_that_no_block_has_is_no_block",
+    ),
+    Mutant(
+        "account: a search for logs is bounded",
+        "parachains/account/log_filter.py",
+        "        if searched > MAX_SEARCHED_TRANSACTIONS:\n",
+        "        if searched < 0:\n",
+        f"{_RPC}::test_a_search_is_bounded_by_what_it_looks_at",
+    ),
+    Mutant(
+        "account: the logs of an answer are bounded by bytes",
+        "parachains/account/log_filter.py",
+        "            if size > MAX_LOG_BYTES:\n",
+        "            if size < 0:\n",
+        f"{_RPC}::test_a_search_is_bounded_by_what_it_looks_at",
+    ),
+    Mutant(
+        "account: blocks without logs are not read for them",
+        "parachains/account/log_filter.py",
+        "        if bloom == EMPTY_BLOOM:\n",
+        "        if not bloom:\n",
+        f"{_RPC}::test_logs_are_looked_for_by_headers_alone",
+    ),
+    Mutant(
+        "account: a fee history is bounded by what it looks at",
+        "parachains/account/fee_history.py",
+        "        if found and searched > MAX_SEARCHED_TRANSACTIONS:\n",
+        "        if found and searched < 0:\n",
+        f"{_RPC}::test_a_fee_history_of_full_blocks_is_shorter",
+    ),
+    Mutant(
+        "account: a batch is answered up to a size",
+        "isthmus/adapters/ethereum_rpc.py",
+        "        if size > MAX_BATCH_ANSWER_BYTES:\n",
+        "        if size < 0:\n",
+        f"{_SOCKETS}::test_a_batch_is_answered_up_to_a_size",
+    ),
+    Mutant(
+        "account: others have their turn within a batch",
+        "isthmus/adapters/ethereum_rpc.py",
+        "            size += len(answers[-1])\n        await asyncio.sleep(0)\n",
+        "            size += len(answers[-1])\n",
+        f"{_SOCKETS}::test_others_have_their_turn_within_a_batch",
+    ),
+    Mutant(
+        "account: what waits for an RPC client is bounded by bytes",
+        "isthmus/adapters/ethereum_rpc.py",
+        "self._bytes + len(text) > BYTES_KEPT",
+        "self._bytes < 0",
+        f"{_SOCKETS}::test_what_waits_for_a_client_is_bounded",
+    ),
+    Mutant(
+        "account: an RPC connection that asks nothing is closed",
+        "isthmus/adapters/ethereum_rpc.py",
+        "                    protocol.transport.abort()\n",
+        "                    pass\n",
+        f"{_SOCKETS}::test_a_connection_that_asks_nothing_is_closed",
+    ),
+    Mutant(
+        "account: RPC connections are counted",
+        "isthmus/adapters/ethereum_rpc.py",
+        "        if len(self._server.connections) >= MAX_CONNECTIONS:\n",
+        "        if not MAX_CONNECTIONS:\n",
+        f"{_SOCKETS}::test_connections_have_so_many_places",
+    ),
+    Mutant(
+        "account: strangers are counted",
+        "parachains/account/node.py",
+        " or self._strangers >= MAX_STRANGERS:",
+        ":",
+        f"{_PEERS}::test_strangers_have_so_many_places",
+    ),
+    Mutant(
+        "account: a silent peer is gone",
+        "parachains/account/node.py",
+        "            async with asyncio.timeout(MAX_SILENCE_S):\n",
+        "            async with asyncio.timeout(None):\n",
+        f"{_PEERS}::test_a_peer_that_falls_silent_is_gone",
+    ),
+    Mutant(
+        "account: what waits for a peer is bounded by bytes",
+        "parachains/account/node.py",
+        " or peer.queued_bytes + len(frame) > MAX_QUEUED_BYTES:",
+        ":",
+        f"{_PEERS}::test_a_peer_that_asks_and_does_not_read_is_dropped",
+    ),
+    Mutant(
+        "account: a request for blocks costs more than a message",
+        "parachains/account/node.py",
+        "    peer.messages += cost\n",
+        "    peer.messages += 1\n",
+        f"{_PEERS}::test_blocks_are_asked_for_at_a_rate",
     ),
 )

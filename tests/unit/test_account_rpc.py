@@ -12,6 +12,7 @@ from chainkit.formats.ethereum.addresses import format_address
 from chainkit.formats.ethereum.transactions import encode_transaction, transaction_hash
 from chainkit.formats.ethereum.types import ZERO_ADDRESS
 from chainkit.primitives.keccak import keccak256
+from parachains.account import fee_history, log_filter
 from parachains.account.addresses import FACTORY_ADDRESS, HASH_LOCK_ADDRESS
 from parachains.account.chain import Chain
 from parachains.account.contracts.abi import encode_abi
@@ -390,3 +391,92 @@ def test_hash_locks_are_called_by_the_abi(node) -> None:
         (ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS, 0, 0, 0, bytes(32)),
     )
     assert node.ask("eth_call", call, "latest") == hexed(expected)
+
+
+# --- what is asked for to hurt ----------------------------------------------------------
+
+
+def test_a_number_that_no_block_has_is_no_block(node) -> None:
+    """A quantity has up to 256 bits: such a block is not there, whatever is asked of it."""
+    address = hexed(bytes(20))
+    for which in ("0x10000000000000000", "0x" + "f" * 64):
+        assert node.ask("eth_getBlockByNumber", which) is None
+        assert node.ask("eth_getBlockReceipts", which) is None
+        for method, params in (
+            ("eth_getBalance", (address,)),
+            ("eth_getTransactionCount", (address,)),
+            ("eth_getProof", (address, [])),
+            ("eth_call", ({"to": address},)),
+            ("eth_estimateGas", ({"to": address},)),
+        ):
+            assert node.ask(method, *params, which)["message"] == "header not found"
+        assert node.ask("eth_feeHistory", "0x1", which, [])["message"] == "header not found"
+        logs = node.ask("eth_getLogs", {"fromBlock": which, "toBlock": which})
+        assert logs == []
+
+
+def test_logs_are_looked_for_by_headers_alone(node, monkeypatch) -> None:
+    """No body is read where the bloom says that nothing is wanted, or that there are no logs."""
+    node.token()
+    with_log = node.head.number
+    for _ in range(40):
+        node.block()
+    node.chain._recent.clear()
+    read = []
+    at = Chain.at
+    monkeypatch.setattr(Chain, "at", lambda self, number: read.append(number) or at(self, number))
+    everything = {"fromBlock": "0x0", "toBlock": hex(node.head.number)}
+    nowhere = everything | {"address": hexed(bytes([9]) * 20)}
+
+    assert len(node.ask("eth_getLogs", everything)) >= 1
+    assert read == [with_log]
+    read.clear()
+    assert node.ask("eth_getLogs", nowhere) == []
+    assert read == []
+
+
+def test_a_search_is_bounded_by_what_it_looks_at(node, monkeypatch) -> None:
+    """A filter that every bloom lets through and no log fits costs so many transactions at most."""
+    for _ in range(4):
+        node.token()
+    query = {"fromBlock": "0x0", "toBlock": "latest"}
+    topics = {"topics": [None, None, None, None]}
+    assert node.ask("eth_getLogs", query | topics) == []
+    monkeypatch.setattr(log_filter, "MAX_SEARCHED_TRANSACTIONS", 3)
+    assert node.ask("eth_getLogs", query | topics)["message"] == "query is over 3 transactions"
+    monkeypatch.setattr(log_filter, "MAX_SEARCHED_TRANSACTIONS", 4)
+    monkeypatch.setattr(log_filter, "MAX_LOG_BYTES", 100)
+    assert node.ask("eth_getLogs", query)["message"] == "query returned more than 100 bytes"
+
+
+def test_a_fee_history_of_full_blocks_is_shorter(node, monkeypatch) -> None:
+    """With percentiles every transaction is looked at: the newest blocks are told of, as asked."""
+    for _ in range(6):
+        node.run(SAM, BOB.address, value=1)
+    monkeypatch.setattr(fee_history, "MAX_SEARCHED_TRANSACTIONS", 3)
+    head = node.head.number
+    found = node.ask("eth_feeHistory", "0x6", "latest", [50])
+    fees_only = node.ask("eth_feeHistory", "0x6", "latest", [])
+
+    assert int(found["oldestBlock"], 16) == head - 2
+    assert len(found["reward"]) == len(found["gasUsedRatio"]) == 3
+    assert len(found["baseFeePerGas"]) == 4
+    assert len(fees_only["gasUsedRatio"]) == 6
+
+
+def test_the_tip_is_found_once_a_block(node, monkeypatch) -> None:
+    """Every wallet asks for it: 20 blocks are read for the first that does."""
+    node.run(SAM, BOB.address, value=1)
+    first = node.ask("eth_maxPriorityFeePerGas")
+    with monkeypatch.context() as patch:
+        patch.setattr(Chain, "receipts", lambda *_: pytest.fail("read again"))
+        assert node.ask("eth_maxPriorityFeePerGas") == first
+        assert node.ask("eth_gasPrice")
+    node.block()
+    read = []
+    receipts = Chain.receipts
+    monkeypatch.setattr(
+        Chain, "receipts", lambda self, number: read.append(number) or receipts(self, number)
+    )
+    node.ask("eth_maxPriorityFeePerGas")
+    assert read
