@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 from chainkit.primitives.errors import OperationFailed
+from chainkit.primitives.heights import Height
+from chainkit.primitives.timestamps import seconds_to_ns
 from chainkit.primitives.types import ClientId
 from demos.network import Channel, Network
 from demos.reorg import hub
@@ -24,6 +26,8 @@ from parachains.sdk.relaying import SignedTx
 from parachains.sdk.users import Intent
 
 REPLAY_TIMEOUT_S = 120.0
+MAX_LAG_NS = seconds_to_ns(20)
+"""Half of the clock drift that a client of the hub allows."""
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -153,6 +157,7 @@ async def cut_and_heal(stage: Stage, act: Act) -> Healed:
         NotReady: Something did not come in time.
     """
     net, loses, keeps = stage.net, stage.loses, stage.keeps
+    await _catch_up(stage)
     fork = (await agree(stage)).height
     stage.wire.cut()
     await _wait_for_peers(stage, 0)
@@ -197,6 +202,23 @@ async def cut_and_heal(stage: Stage, act: Act) -> Healed:
     for miner in stage.miners:
         await miner.go_on()
     return healed
+
+
+async def _catch_up(stage: Stage) -> None:
+    """Let both mine until the chain's time is near the hub's again.
+
+    It is a median of blocks' times, and stood still while a cut was judged; the chain's client
+    of the hub would refuse headers as from the future.
+    """
+    coin, other = await stage.net.client(COIN), await stage.net.client(HUB)
+    for miner in stage.miners:
+        await miner.go_on()
+
+    async def look() -> bool | None:
+        own = await coin.time_at(Height(0, (await stage.loses.tip()).height))
+        return (await other.status()).time - own < MAX_LAG_NS or None
+
+    await stage.net.wait_until(f"waiting for {COIN}'s time to be near the hub's", look)
 
 
 async def _wait_for_peers(stage: Stage, count: int) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from chainkit.primitives.amounts import Coin
 from chainkit.primitives.types import ChannelId, ClientId, Denom, TimestampNs
 from demos.network import Network, run_scenario
-from demos.reorg import hub, utxo
+from demos.reorg import dag, hub, utxo
 from demos.reorg.cutting import Act, Conflict, Payment, Stage, cut_and_heal, judge
 from demos.reorg.hub import COIN, HUB, PORT
 from demos.reorg.miners import Plot
@@ -40,7 +40,7 @@ BOB_SENDS = (2_000_011, 2_000_023, 2_000_029)
 CAROL_SPENDS, CAROL_SPENDS_INSTEAD = 3_000_017, 3_000_029
 THIEF_TAKES = 4_000_037
 
-PLOTS = (utxo.PLOT,)
+PLOTS = (utxo.PLOT, dag.PLOT)
 
 
 def spec_of(plot: Plot) -> NetSpec:
