@@ -44,6 +44,7 @@ EXPECTED = {
     "paths.port": "2 to 128 of A-Z, a-z, 0-9 and . _ + # < > -",
     "paths.version": "a text",
     "paths.ordering": '"unordered" or "ordered"',
+    "paths.answer_channels": "true or false: open channels that others begin between the two too",
     "paths.ibc_v2": "true or false: packets of IBC v2 between the two clients too",
     "accounts": 'tables [[accounts]], with one named "relayer" where there are paths',
     "accounts.name": "a small letter, then at most 30 of a-z, 0-9 and -; new",
@@ -115,6 +116,7 @@ class PathEndSpec(_Table, frozen=True):
     version: str = "ics20-1"
     ordering: Literal["unordered", "ordered"] = "unordered"
     ibc_v2: bool = False
+    answer_channels: bool = False
 
 
 class AccountSpec(_Table, frozen=True):

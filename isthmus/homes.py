@@ -261,6 +261,7 @@ def relayer_toml(spec: NetSpec, place: NetPlace) -> str:
             f"a = {_quoted(place.chain(path.a).chain_id)}",
             f"b = {_quoted(place.chain(path.b).chain_id)}",
             *(["ibc_v2 = true"] if path.ibc_v2 else []),
+            *(["answer_channels = true"] if path.answer_channels else []),
             "[[paths.channels]]",
             f"port_a = {_quoted(path.port)}",
             f"port_b = {_quoted(path.port)}",

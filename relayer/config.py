@@ -111,7 +111,10 @@ def _path(entry: object, where: str, known: set[ChainId]) -> PathSpec:
     has_v2 = table.get("ibc_v2", False)
     if not isinstance(has_v2, bool):
         raise WrongSetting(setting=f"{where}.ibc_v2", expected="true or false")
-    return PathSpec(name, ends[0], ends[1], channels, has_v2)
+    answers = table.get("answer_channels", False)
+    if not isinstance(answers, bool):
+        raise WrongSetting(setting=f"{where}.answer_channels", expected="true or false")
+    return PathSpec(name, ends[0], ends[1], channels, has_v2, answers)
 
 
 def _channel(entry: object, where: str) -> WantedChannel:

@@ -68,6 +68,8 @@ def plan(spec: PathSpec, view: PathView) -> tuple[Action, ...]:
     }
     for wanted in spec.channels:
         actions += (step for step in _channel(view, wanted) if step.on in open_on)
+    if spec.answers:
+        actions += (step for step in _answers(view, spec) if step.on in open_on)
     for side in SIDES:
         actions += _closings(side, view)
         actions += _packets(side, view)
@@ -148,6 +150,30 @@ def _channel(view: PathView, wanted: WantedChannel) -> Iterator[Action]:
         if view.a.connection is not None and view.b.connection is not None:
             yield InitChannel(Side.A, view.a.connection, wanted)
         return
+    yield from _steps(view, pair)
+
+
+def _answers(view: PathView, spec: PathSpec) -> Iterator[Action]:
+    """Open what others have begun: each channel under way that is none of the wanted ones."""
+    wanted = [pair.values() for each in spec.channels if (pair := _pair_of(view, each))]
+    done = [channel for channels in wanted for channel in channels]
+    for side in SIDES:
+        for channel in view.end(side).channels:
+            if channel.end.state not in {ChannelState.INIT, ChannelState.TRYOPEN}:
+                continue
+            if channel in done or any(
+                each.port_on(side) == channel.port_id for each in spec.channels
+            ):
+                continue
+            pair = {side: channel}
+            other = counterpart(view.end(side.other), channel)
+            if other is not None:
+                pair[side.other] = other
+                done.append(other)
+            yield from _steps(view, pair)
+
+
+def _steps(view: PathView, pair: dict[Side, IdentifiedChannel]) -> Iterator[Action]:
     for side in SIDES:
         own, other = pair.get(side), pair.get(side.other)
         connection = view.end(side).connection

@@ -47,6 +47,8 @@ class PathSpec:
     channels: tuple[WantedChannel, ...]
     has_v2: bool = False
     """Whether packets of IBC v2 go between the two clients."""
+    answers: bool = False
+    """Whether channels that others begin on the path's connection are opened too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from chainkit.primitives.timestamps import format_rfc3339
 from chainkit.runtime.abci import FinalizeBlockRequest
 from ibc.datagram.module import APPLICATION as DATAGRAM
 from ibc.forward.module import APPLICATION as TRANSFER
+from ibc.ics27_accounts.module import APPLICATION as ACCOUNTS
 from light_clients.tendermint.client import TendermintClient
 from parachains.zone.accounts import Key
 from parachains.zone.app import zone_application
@@ -50,12 +51,7 @@ class InProcessZone:
         self.keys = signers(validators, prefix=chain_id)
         self.set = set_of(self.keys, 10)
         self.prefix, self.denom = prefix, denom
-        self.app = zone_application(
-            MemoryDatabase(),
-            light_clients=[TendermintClient(), *light_clients],
-            applications=[TRANSFER, DATAGRAM],
-            address_prefix=prefix,
-        )
+        self.app = self.new_application([TendermintClient(), *light_clients])
         self.relayer_key = Key(hashlib.sha256(f"{chain_id} relayer".encode()).digest(), prefix)
         self.users = {name: Key(hashlib.sha256(name.encode()).digest(), prefix) for name in users}
         funded = [self.relayer_key, *self.users.values()]
@@ -72,7 +68,8 @@ class InProcessZone:
                             }
                             for key in funded
                         ]
-                    }
+                    },
+                    **self.more_state(),
                 },
                 tuple(GenesisValidator(key.public_key, 10) for key in self.keys),
             )
@@ -87,6 +84,19 @@ class InProcessZone:
         self.calls = 0
         self.block()
         self.block()
+
+    def new_application(self, light_clients):
+        """The chain's state machine; a hub has another."""
+        return zone_application(
+            MemoryDatabase(),
+            light_clients=light_clients,
+            applications=[TRANSFER, DATAGRAM, ACCOUNTS],
+            address_prefix=self.prefix,
+        )
+
+    def more_state(self):
+        """What else the genesis of a chain says."""
+        return {}
 
     def client(self, key=None):
         return ZoneClient(ZoneConfig(self.chain_id, key or self.relayer_key, self.denom), self)

@@ -57,6 +57,7 @@ def test_settings_are_read() -> None:
         ('b = "hub-1"', 'b = "hub-2"', r"paths\[0\]\.b"),
         ('b = "hub-1"', 'b = "zone-a"', r"paths\[0\]\.b"),
         ('id = "zone-a"', 'id = "hub-1"', "chains: expected each chain once"),
+        ('b = "hub-1"', 'b = "hub-1"\nanswer_channels = 1', r"paths\[0\]\.answer_channels"),
         ('b = "hub-1"', 'b = "hub-1"\nibc_v2 = "yes"', r"paths\[0\]\.ibc_v2"),
         ("22" * 32, "22" * 31, r"chains\[1\]\.private_key"),
         ('["http://127.0.0.1:26657"]', "[]", r"chains\[0\]\.rpc"),
