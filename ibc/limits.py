@@ -24,3 +24,9 @@ DEFAULT_PAGE_LIMIT = 100
 
 MAX_SEQUENCES_IN_QUERY = 10_000
 """Packet sequences that one query may ask about."""
+
+MAX_RATE_LIMITS = 1_000
+"""Limits that a block looks at when an hour begins; governance cannot add another."""
+
+CACHED_ENDS = 512
+"""Ends of channels, and of connections, that are remembered decoded."""

@@ -1,11 +1,14 @@
 """Records to bytes and back; the bytes are this hub's own, so a wrong one is a defect."""
 
+from functools import lru_cache
+
 from chainkit.primitives.types import Address, ClientId, Denom
 from chainkit.wire.codec import encode
 from chainkit.wire.proto.isthmus.integrity.v1 import integrity_pb2 as pb
 from ibc.ics04_channel.codec import decode_packet, encode_packet
 from integrity.axes import Axis, Level, Reading, Source
 from integrity.levels import LevelParams, LevelState
+from integrity.limits import MAX_CHAINS
 from integrity.lots import Lot, Lots
 from integrity.records import (
     ChainRecord,
@@ -94,8 +97,9 @@ def dump_chain(chain: ChainRecord) -> bytes:
     return encode(chain_to_proto(chain))
 
 
+@lru_cache(MAX_CHAINS)
 def load_chain(data: bytes) -> ChainRecord:
-    """Return a chain's record."""
+    """Return a chain's record; each is read several times for a packet."""
     value = pb.Chain.FromString(data)
     return ChainRecord(
         value.name,
@@ -300,8 +304,9 @@ def dump_params(params: Params) -> bytes:
     return encode(params_to_proto(params))
 
 
+@lru_cache(1)
 def load_params(data: bytes) -> Params:
-    """Return the parameters."""
+    """Return the parameters; they are read for every packet."""
     value = pb.Params.FromString(data)
     return Params(
         value.epoch_blocks,

@@ -42,6 +42,7 @@ from integrity.records import (
     Contents,
     HeldPacket,
     PacketRecord,
+    Params,
 )
 from integrity.rules import Content, Delivery, Flow, judge, meet
 from integrity.store import IntegrityStore, open_store
@@ -58,6 +59,8 @@ class Ends:
 
     chain: ChainRecord
     port: str
+    is_bound: bool = True
+    """Whether the hub was told which chain it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,9 @@ class IntegrityGuard:
 
     def behind(self, store: IntegrityStore, remote: RemotePort) -> Ends:
         """Return the chain that a client follows; one that nobody bound is of level 0."""
-        chain = store.chain_of_client(remote.client_id) or _unknown(remote.client_id)
+        chain = store.chain_of_client(remote.client_id)
+        if chain is None:
+            return Ends(_unknown(remote.client_id), remote.port_id, is_bound=False)
         return Ends(chain, remote.port_id)
 
     def over(self, ctx: Context, store: IntegrityStore, port: PortId, channel: ChannelId) -> Ends:
@@ -106,7 +111,8 @@ class IntegrityGuard:
         reader = self.readers.get(packet.destination_port)
         contents = DATA_FOR_THE_HUB if reader is None else reader.read(packet)
         self._check_ledger(store, packet, contents)
-        flow, destination = self._flow(ctx, store, packet, ends, contents)
+        params = store.params()
+        flow, destination = self._flow(ctx, store, params, packet, ends, contents)
         if destination is None:
             # The application refuses a channel that does not exist.
             return Admission.DELIVER
@@ -117,7 +123,7 @@ class IntegrityGuard:
         if delivery is Delivery.HOLD:
             self._hold(ctx, store, packet, ends, relayer)
             return Admission.HOLD
-        self._count(ctx, store, ends.chain)
+        self._count(ctx, store, params, ends)
         if delivery in {Delivery.DEMOTE, Delivery.QUARANTINE}:
             store.lower_floor(destination.chain.name, destination.port, flow.label)
         words: tuple[str, ...] = ()
@@ -179,13 +185,13 @@ class IntegrityGuard:
         self,
         ctx: Context,
         store: IntegrityStore,
+        params: Params,
         packet: Packet,
         source: Ends,
         contents: Contents,
     ) -> tuple[Flow, Ends | None]:
         """Return the question to the rules, and who is behind the last hop, if anybody."""
-        params = store.params()
-        hub = hub_level(store)
+        hub = store.chain(HUB) or _unknown(ClientId(HUB))
         floor = store.floor(source.chain.name, packet.source_port)
         below = HIGHEST if floor is None else floor
         state = source.chain.level
@@ -197,8 +203,7 @@ class IntegrityGuard:
             destination = None if remote is None else self.behind(store, remote)
             policy = store.policy(channel)
         else:
-            hub_chain = store.chain(HUB) or _unknown(ClientId(HUB))
-            destination = Ends(hub_chain, packet.destination_port)
+            destination = Ends(hub, packet.destination_port)
             policy = store.policy(packet.destination_channel)
         wanted = LOWEST if destination is None else destination.chain.level.level
         if not contents.onward_channel:
@@ -210,7 +215,7 @@ class IntegrityGuard:
             label=meet(state.level, below),
             label_when_sent=meet(was, below),
             destination=wanted,
-            hub=hub,
+            hub=hub.level.level,
             content=self._content(ctx, contents),
             mode=policy.mode,
             strict_equal=policy.strict_equal,
@@ -255,15 +260,15 @@ class IntegrityGuard:
         if not _is_plain(contents.receiver):
             raise ReturnReceiver(f"{contents.receiver[:64]!r}")
 
-    def _count(self, ctx: Context, store: IntegrityStore, chain: ChainRecord) -> None:
+    def _count(self, ctx: Context, store: IntegrityStore, params: Params, source: Ends) -> None:
         """Count a packet against its zone's quota of the epoch."""
-        params = store.params()
+        chain = source.chain
         epoch = params.epoch(ctx.height)
         used = chain.packets if chain.packets_epoch == epoch else 0
         if used >= params.packets_per_epoch:
             raise QuotaExceeded(f"{used} packets in epoch {epoch}")
-        if store.chain(chain.name) is not None:
-            store.set_chain(replace(chain, packets=used + 1, packets_epoch=epoch))
+        if source.is_bound:
+            store.update_chain(replace(chain, packets=used + 1, packets_epoch=epoch))
 
     def _hold(
         self, ctx: Context, store: IntegrityStore, packet: Packet, source: Ends, relayer: Address

@@ -100,13 +100,12 @@ class LotKeeper:
         else:
             entry = store.zone(channel_id, coin.denom)
             store.set_zone(channel_id, coin.denom, arrived(entry, coin.amount))
-            source = self.guard.over(ctx, store, packet.destination_port, channel_id).chain
-            floor = store.floor(source.name, packet.source_port)
-            label = source.level.level if floor is None else min(floor, source.level.level)
             record = store.packet(packet.destination_port, channel_id, packet.sequence)
-            if record is not None and record.endorsed is not None:
+            assert record is not None, "the guard noted what it let in"
+            label = record.label
+            if record.endorsed is not None:
                 label = max(label, record.endorsed)
-            lots = (Lot(label, source.name, ctx.height, coin.amount),)
+            lots = (Lot(label, record.source, ctx.height, coin.amount),)
         store.set_lots(owner, coin.denom, add(store.lots(owner, coin.denom), lots))
 
     def undone(
@@ -162,7 +161,8 @@ class LotKeeper:
             LotFrozen: What is not in quarantine does not suffice.
         """
         store = open_store(ctx)
-        if sender == receiver or not store.lots(sender, coin.denom):
+        module = self.ledger.module_address(MODULE)
+        if sender in {receiver, module} or not store.lots(sender, coin.denom):
             return
         if any(self._is_internal(store, address) for address in (sender, receiver)):
             return

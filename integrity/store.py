@@ -109,9 +109,13 @@ class IntegrityStore:
 
     def set_chain(self, chain: ChainRecord) -> None:
         """Write a chain, and its client's way to it."""
-        self.kv.set(_CHAIN + chain.name.encode(), dump_chain(chain))
+        self.update_chain(chain)
         if chain.client_id:
             self.kv.set(_CLIENT + chain.client_id.encode(), chain.name.encode())
+
+    def update_chain(self, chain: ChainRecord) -> None:
+        """Write a chain whose client is known already."""
+        self.kv.set(_CHAIN + chain.name.encode(), dump_chain(chain))
 
     def add_level_record(self, record: LevelRecord) -> None:
         """Note a change of level; a second of one chain and height replaces the first."""

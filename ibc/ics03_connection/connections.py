@@ -5,6 +5,7 @@ leaves them out, since each chain trusts only its own client anyway.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from chainkit.primitives.heights import Height
 from chainkit.primitives.types import ClientId, ConnectionId, Sequence
@@ -39,6 +40,7 @@ from ibc.ics04_channel.codec import encode_channel
 from ibc.ics04_channel.commitments import commit_acknowledgement, commit_packet
 from ibc.ics04_channel.types import ChannelEnd, Packet
 from ibc.ics24_host import paths
+from ibc.limits import CACHED_ENDS
 from ibc.sequences import read_sequence, take_sequence, write_sequence
 
 EVENT_MODULE = "ibc_connection"
@@ -141,7 +143,7 @@ class Connections:
     def get(self, ctx: Context, connection_id: ConnectionId) -> ConnectionEnd | None:
         """Return a connection end of this chain, or None."""
         value = ctx.store(paths.STORE_NAME).get(paths.connection(connection_id))
-        return None if value is None else decode_connection(value)
+        return None if value is None else _read(value)
 
     def require(self, ctx: Context, connection_id: ConnectionId) -> ConnectionEnd:
         """Return a connection end, or refuse with ``ConnectionNotFound``."""
@@ -305,6 +307,12 @@ def time_per_block_ns(ctx: Context) -> int:
 def set_time_per_block_ns(ctx: Context, duration_ns: int) -> None:
     """Say how long a block of this chain is expected to take at most."""
     write_sequence(ctx, paths.CONNECTION_PARAMS, duration_ns)
+
+
+@lru_cache(CACHED_ENDS)
+def _read(value: bytes) -> ConnectionEnd:
+    """Decode; an end is read several times for each packet."""
+    return decode_connection(value)
 
 
 def _emit(ctx: Context, kind: str, connection_id: ConnectionId, end: ConnectionEnd) -> None:

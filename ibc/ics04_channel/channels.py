@@ -1,6 +1,7 @@
 """Channels: their ends in the store and the handshake of ICS-04, without the callbacks."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from chainkit.primitives.types import ChannelId, PortId
 from chainkit.runtime.context import Context
@@ -20,6 +21,7 @@ from ibc.ics04_channel.messages import (
 )
 from ibc.ics04_channel.types import ChannelCounterparty, ChannelEnd, ChannelState
 from ibc.ics24_host import paths
+from ibc.limits import CACHED_ENDS
 from ibc.sequences import take_sequence, write_sequence
 
 _NO_ID = ChannelId("")
@@ -153,7 +155,7 @@ class Channels:
     def get(self, ctx: Context, port_id: PortId, channel_id: ChannelId) -> ChannelEnd | None:
         """Return a channel end of this chain, or None."""
         value = ctx.store(paths.STORE_NAME).get(paths.channel(port_id, channel_id))
-        return None if value is None else decode_channel(value)
+        return None if value is None else _read(value)
 
     def require(self, ctx: Context, port_id: PortId, channel_id: ChannelId) -> ChannelEnd:
         """Return a channel end, or refuse with ``ChannelNotFound``."""
@@ -190,6 +192,12 @@ class Channels:
         closed = replace(end, state=ChannelState.CLOSED)
         self.set(ctx, port_id, channel_id, closed)
         emit_channel(ctx, kind, port_id, channel_id, closed)
+
+
+@lru_cache(CACHED_ENDS)
+def _read(value: bytes) -> ChannelEnd:
+    """Decode; an end is read several times for each packet."""
+    return decode_channel(value)
 
 
 def seen_from_there(

@@ -1,6 +1,7 @@
 """The data of a token packet: JSON in the field order that ibc-go v10 writes."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from chainkit.primitives.amounts import parse_amount
 from chainkit.primitives.errors import MalformedMessage
@@ -11,6 +12,8 @@ from ibc.ics20_transfer.errors import InvalidAmount, InvalidMemo
 from ibc.json_codec import decode_json, encode_go_string
 from ibc.limits import MAX_PACKET_DATA_BYTES
 
+_CACHED = 16
+"""Packets whose data is remembered, each of ``MAX_PACKET_DATA_BYTES`` at most."""
 _FIELDS = ("denom", "amount", "sender", "receiver", "memo")
 
 
@@ -69,6 +72,12 @@ def decode_transfer_data(data: bytes) -> TransferData:
     Raises:
         InvalidType: Not an object, or a field is missing or no string.
     """
+    return _decoded(data)
+
+
+@lru_cache(_CACHED)
+def _decoded(data: bytes) -> TransferData:
+    """Decode; the rules before the application read the same packet as the application does."""
     try:
         value = decode_json(data, max_bytes=MAX_PACKET_DATA_BYTES)
     except MalformedMessage as error:
