@@ -29,7 +29,7 @@ from relay_chain.node.rpc.dispatch import (
     Request,
     Route,
     error_answer,
-    parse_failed,
+    not_understood,
     parse_request,
     result_answer,
 )
@@ -177,7 +177,7 @@ class RpcServer:
         try:
             answer, understood = await self.dispatcher.answer_body(_decode(body))
         except NotARequest as error:
-            answer, understood = parse_failed(str(error)), False
+            answer, understood = not_understood(str(error)), False
         if answer is None:
             return web.Response()
         return _json_response(answer, 200 if understood else 500)
@@ -227,7 +227,7 @@ class RpcServer:
             try:
                 request = parse_request(_decode(message.data))
             except NotARequest as error:
-                await client.answer(parse_failed(str(error)))
+                await client.answer(not_understood(str(error)))
                 continue
             if request is None:
                 continue

@@ -72,7 +72,7 @@ def result_answer(identity: object, value: object) -> Answer:
     return {"jsonrpc": "2.0", "id": identity, "result": value}
 
 
-def parse_failed(reason: str) -> Answer:
+def not_understood(reason: str) -> Answer:
     """Return the answer to what is no JSON, or no request."""
     return error_answer(None, PARSE_ERROR, f"error unmarshaling request: {reason}")
 
@@ -123,7 +123,7 @@ class Dispatcher:
         try:
             requests = [parse_request(value) for value in values]
         except NotARequest as error:
-            return parse_failed(str(error)), False
+            return not_understood(str(error)), False
         if len(requests) > MAX_BATCH_REQUESTS:
             reason = (
                 f"batch request exceeds maximum ({MAX_BATCH_REQUESTS}) allowed number of requests"
