@@ -57,7 +57,8 @@ sim: $(STAMP) ## the simulator over SEEDS seeds
 	$(BIN)/python -m parachains.account.simulation --seeds $(SEEDS)
 
 integrity-long: $(STAMP) ## 20,000 steps of random nets of chains against the judge of integrity levels
-	INTEGRITY_EXAMPLES=400 INTEGRITY_STEPS=50 $(PYTEST) --timeout 7200 tests/property/test_integrity_flows.py
+	INTEGRITY_EXAMPLES=600 INTEGRITY_STEPS=50 INTEGRITY_LEAST_STEPS=20000 \
+		$(PYTEST) --timeout 7200 tests/property/test_integrity_flows.py
 
 soak: $(STAMP) ## a transfer every second for MINUTES; memory must not grow
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
