@@ -66,8 +66,11 @@ class LotKeeper:
         wanted = LOWEST if goes_home else there.chain.level.level
         if wanted > hub_level(store):
             raise HubTooLow(f"the hub is below {there.chain.name}, which is of level {wanted}")
-        strict = store.policy(channel_id).mode is Mode.STRICT
-        drawn = self._draw(ctx, store, owner, coin, wanted if strict else LOWEST)
+        policy = store.policy(channel_id)
+        least: int = wanted if policy.mode is Mode.STRICT else LOWEST
+        if policy.strict_equal and not goes_home:
+            least += 1
+        drawn = self._draw(ctx, store, owner, coin, least)
         store.set_lots(owner, coin.denom, drawn.left)
         if drawn.label() < wanted:
             store.lower_floor(there.chain.name, there.port, drawn.label())

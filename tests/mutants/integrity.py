@@ -258,4 +258,11 @@ MUTANTS = (
         "        chains = store.chains() if boundary else self._touched(ctx, store, ctx.height)",
         "tests/unit/test_integrity_monitor.py::test_a_proof_is_not_lost_where_blocks_were_not_measured",
     ),
+    Mutant(
+        "integrity: a channel that wants more takes no equal lot",
+        _KEEPER,
+        "            least += 1\n",
+        "            least += 0\n",
+        "tests/unit/test_integrity_labels.py::test_a_channel_that_wants_more_takes_no_equal_lot_of_a_user",
+    ),
 )

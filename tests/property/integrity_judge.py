@@ -154,7 +154,15 @@ class Judge:
     # --- what the hub accepted ----------------------------------------------------------
 
     def accept(
-        self, zone: str, height: int, wanted: int, *, label: int, what: str, target: str = ""
+        self,
+        zone: str,
+        height: int,
+        wanted: int,
+        *,
+        label: int,
+        what: str,
+        target: str = "",
+        strict: bool = False,
     ) -> None:
         """Judge that the hub took a zone's packet."""
         if zone in self.isolated or target in self.isolated:
@@ -166,7 +174,7 @@ class Judge:
             raise Breach(f"{what}: the hub is below {wanted}")
         if label < wanted:
             raise Breach(f"{what}: label {label} of {zone} for level {wanted}")
-        if target in self.strictly and label == wanted:
+        if strict and label == wanted:
             raise Breach(f"{what}: an equal label on a channel that wants more")
 
     def accept_asset(
@@ -185,7 +193,10 @@ class Judge:
                 datum = (zone, packet.destination_port, packet.destination_channel, packet.data)
                 label = max(label, self.lift(zone, datum, wanted, asset.sender, height))
             limit = wanted if target not in self.demoting else 0
-            self.accept(zone, height, limit, label=label, what="a forward", target=target)
+            strict = target in self.strictly and target not in self.demoting
+            self.accept(
+                zone, height, limit, label=label, what="a forward", target=target, strict=strict
+            )
         else:
             self.accept(zone, height, 0, label=label, what="an asset", target=target)
         rises = asset.goes_home and target and self.label(zone) < self.levels[target]
