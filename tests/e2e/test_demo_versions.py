@@ -26,6 +26,7 @@ def test_a_transfer_of_each_version_goes_and_comes_home(tmp_path: Path) -> None:
         "v2_delivered": True,
         "v2_returned": True,
         "escrow_left": 0,
+        "account_paid": 1_000,
         "packets_pending": 0,
     }
     assert done.returncode == 0, done.stderr
