@@ -4,6 +4,7 @@ import asyncio
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -31,7 +32,7 @@ from isthmus.discovery import (
 from isthmus.errors import DamagedFile
 from parachains.sdk.kinds import NodeParts
 from parachains.sdk.users import ChainAccess
-from relay_chain.node.config import BadSetting, Endpoint, endpoint_of, read_config
+from relay_chain.node.config import BadSetting, Endpoint, NodeConfig, endpoint_of, read_config
 from relay_chain.node.genesis import Genesis, read_genesis
 from relay_chain.node.limits import STATE_SYNC_BLOCKS
 from relay_chain.node.node import Node, NodePaths
@@ -57,6 +58,18 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_url: str = msgspec.field(default="", name="mqtt-url")
     api: ServerConfig = ServerConfig(address="tcp://127.0.0.1:1317")
     grpc: ServerConfig = ServerConfig(address="127.0.0.1:9090")
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says in place of a home's files; empty says nothing."""
+
+    mqtt_url: str = ""
+    rpc: str = ""
+    p2p: str = ""
+    grpc: str = ""
+    api: str = ""
+    minimum_gas_prices: str = ""
 
 
 ApiServer = tuple[GrpcServer | RestServer, Endpoint]
@@ -156,12 +169,12 @@ class ComposedNode:
                 close()
 
 
-def build_node(home: Path, *, mqtt_url: str = "") -> ComposedNode:
+def build_node(home: Path, wanted: Overrides = Overrides()) -> ComposedNode:
     """Return the node of a home folder; must be called where an event loop runs.
 
     Args:
         home: Its folder.
-        mqtt_url: Where it tells of its blocks; empty takes what ``app.toml`` says.
+        wanted: What differs from its files.
 
     Raises:
         RuleBroken: A file of the home is not of its form.
@@ -173,13 +186,14 @@ def build_node(home: Path, *, mqtt_url: str = "") -> ComposedNode:
         config = read_config(paths.config)
     except UnicodeDecodeError as error:
         raise DamagedFile(path=paths.config, reason=str(error)) from error
-    app_config = read_app_config(paths.app)
+    config = _with_addresses(config, wanted)
+    app_config = _app_config(read_app_config(paths.app), wanted)
     genesis = read_genesis(paths.genesis)
     factory = find_node_application(app_config.app)
     parts = node_parts(app_config, genesis, config.pruning.keep_states)
     announcer = None
-    if mqtt_url or app_config.mqtt_url:
-        announcer = BlockAnnouncer(mqtt_url or app_config.mqtt_url, genesis.chain_id)
+    if app_config.mqtt_url:
+        announcer = BlockAnnouncer(app_config.mqtt_url, genesis.chain_id)
     chain = SqliteDatabase(paths.chain_database)
     index = SqliteEventIndex(paths.event_index)
     # Blocks are durable before the application commits them, and what it loses at power loss
@@ -195,22 +209,44 @@ def build_node(home: Path, *, mqtt_url: str = "") -> ComposedNode:
     return ComposedNode(node, server, announcer, close, servers)
 
 
+def _with_addresses(config: NodeConfig, wanted: Overrides) -> NodeConfig:
+    if wanted.rpc:
+        laddr = _endpoint(wanted.rpc, "--rpc.laddr")
+        config = replace(config, rpc=replace(config.rpc, laddr=laddr))
+    if wanted.p2p:
+        laddr = _endpoint(wanted.p2p, "--p2p.laddr")
+        config = replace(config, p2p=replace(config.p2p, laddr=laddr))
+    return config
+
+
+def _app_config(config: AppConfig, wanted: Overrides) -> AppConfig:
+    changes: dict[str, object] = {}
+    if wanted.mqtt_url:
+        changes["mqtt_url"] = wanted.mqtt_url
+    if wanted.minimum_gas_prices:
+        changes["minimum_gas_prices"] = wanted.minimum_gas_prices
+    if wanted.grpc:
+        changes["grpc"] = ServerConfig(enable=True, address=wanted.grpc)
+    if wanted.api:
+        changes["api"] = ServerConfig(enable=True, address=wanted.api)
+    return msgspec.structs.replace(config, **changes)
+
+
 def _api_servers(config: AppConfig, node: Node) -> tuple[ApiServer, ...]:
     """Return the gRPC server and the REST gateway, where ``app.toml`` wants them."""
     servers: list[ApiServer] = []
     if config.grpc.enable:
-        servers.append((GrpcServer(node.api), _address(config.grpc, "grpc.address")))
+        servers.append((GrpcServer(node.api), _endpoint(config.grpc.address, "grpc.address")))
     if config.api.enable:
-        servers.append((RestServer(node.api), _address(config.api, "api.address")))
+        servers.append((RestServer(node.api), _endpoint(config.api.address, "api.address")))
     return tuple(servers)
 
 
-def _address(config: ServerConfig, path: str) -> Endpoint:
+def _endpoint(text: str, path: str) -> Endpoint:
     try:
-        return endpoint_of(config.address)
+        return endpoint_of(text)
     except ValueError as error:
-        expected = 'an address like "127.0.0.1:9090"'
-        raise BadSetting(path=f"app.toml: {path}", expected=expected) from error
+        raise BadSetting(path=path, expected='an address like "127.0.0.1:9090"') from error
 
 
 # --- the relayer ------------------------------------------------------------------------

@@ -6,7 +6,7 @@ A kind's package has an object that fits ``ChainKind`` and names it under the en
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chainkit.primitives.types import Address
 from ibc.ics02_client.port import AnyValue
@@ -20,6 +20,7 @@ from parachains.sdk.users import (
     PacketStep,
     QueryForm,
 )
+from relay_chain.node.genesis import Genesis
 from relayer.ports import ChainClient
 
 
@@ -122,4 +123,13 @@ class ChainKind(Protocol):
 
     def user(self, access: ChainAccess, transport: HttpRpcTransport) -> ChainUser:
         """Return what people need of the chain."""
+        ...
+
+
+@runtime_checkable
+class FirstGenesis(Protocol):
+    """A chain kind that ``isthmusd init`` can begin a chain of."""
+
+    def first_genesis(self, plan: ChainPlan) -> Genesis:
+        """Return the genesis of a plan whose validators are still to be named."""
         ...

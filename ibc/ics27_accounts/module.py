@@ -38,7 +38,7 @@ from ibc.ics27_accounts.state import (
 from ibc.queries import query_route
 
 _BASE = "/ibc.applications.interchain_accounts"
-_REST = "/ibc/apps/interchain_accounts"
+_REST = "GET /ibc/apps/interchain_accounts"
 
 
 class InterchainAccountsModule(BaseModule):

@@ -22,7 +22,7 @@ from ibc.v2.counterparties import allowed_relayers, require_counterparty
 
 _CHANNEL = "/ibc.core.channel.v2.Query/"
 _CLIENT = "/ibc.core.client.v2.Query/"
-_REST = "/ibc/core/channel/v2/clients/{client_id}"
+_REST = "GET /ibc/core/channel/v2/clients/{client_id}"
 _PacketKey = Callable[[ClientId, Sequence], bytes]
 
 
@@ -33,13 +33,13 @@ def v2_query_routes() -> tuple[QueryRoute, ...]:
             _CLIENT + "CounterpartyInfo",
             client_query.QueryCounterpartyInfoRequest,
             _counterparty,
-            ("/ibc/core/client/v2/counterparty_info/{client_id}",),
+            ("GET /ibc/core/client/v2/counterparty_info/{client_id}",),
         ),
         query_route(
             _CLIENT + "Config",
             client_query.QueryConfigRequest,
             _config,
-            ("/ibc/core/client/v2/config/{client_id}",),
+            ("GET /ibc/core/client/v2/config/{client_id}",),
         ),
         query_route(
             _CHANNEL + "NextSequenceSend",

@@ -31,8 +31,12 @@ class GrpcServer:
 
     async def run(self, host: str, port: int) -> None:
         """Serve until cancelled; ``port`` 0 lets the system choose (see ``self.port``)."""
-        server = await asyncio.start_server(self._connected, host.strip("[]"), port)
+        # Cancelled while it begins to serve it would leave its socket open.
+        server = await asyncio.start_server(
+            self._connected, host.strip("[]"), port, start_serving=False
+        )
         async with server:
+            await server.start_serving()
             self.port = server.sockets[0].getsockname()[1]
             self._ready.set()
             _log.info("grpc.listening", host=host, port=self.port)

@@ -54,7 +54,11 @@ class RestServer:
 
         loop = asyncio.get_running_loop()
         try:
-            async with await loop.create_server(connected, host.strip("[]"), port) as server:
+            # Cancelled while it begins to serve it would leave its socket open.
+            async with await loop.create_server(
+                connected, host.strip("[]"), port, start_serving=False
+            ) as server:
+                await server.start_serving()
                 self.port = server.sockets[0].getsockname()[1]
                 self._ready.set()
                 _log.info("api.listening", host=host, port=self.port)

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 
 from chainkit.commitments.database import KeyValueDatabase
+from chainkit.modules.staking_params import DEFAULT_UNBONDING_SECONDS
 from chainkit.primitives.bech32 import encode_bech32
 from chainkit.runtime.application import Application, Settings
 from parachains.hub.queries import INTEGRITY_QUERIES
@@ -21,7 +22,13 @@ def _staked_validators(
     """Return the staking state: every validator with the same stake of its operator."""
     return {
         "staking": {
-            "params": {"bond_denom": plan.denom},
+            "params": {
+                "unbonding_time": f"{DEFAULT_UNBONDING_SECONDS}s",
+                "max_validators": 100,
+                "max_entries": 7,
+                "historical_entries": 10_000,
+                "bond_denom": plan.denom,
+            },
             "validators": [
                 {
                     "operator_address": encode_bech32(plan.address_prefix, operator.address),

@@ -20,11 +20,17 @@ from parachains.sdk.users import ChainAccess, QueryForm
 from parachains.zone.accounts import Key
 from parachains.zone.app import zone_application
 from parachains.zone.client import ZoneClient, ZoneConfig
-from parachains.zone.homes import GenesisOperator, StakingGenesis, write_tendermint_chain
+from parachains.zone.homes import (
+    GenesisOperator,
+    StakingGenesis,
+    make_genesis,
+    write_tendermint_chain,
+)
 from parachains.zone.queries import CORE_QUERIES, ZoneQuery, query_forms
 from parachains.zone.rpc import RpcTransport
 from parachains.zone.rpc_forms import field
 from parachains.zone.user import ZoneUser
+from relay_chain.node.genesis import Genesis
 from relay_chain.node.json_forms import integer
 
 
@@ -45,6 +51,10 @@ class TendermintKind:
     def write_chain(self, folder: Path, plan: ChainPlan, ports: Ports) -> tuple[WrittenNode, ...]:
         """Write the homes of the chain's nodes below ``folder``; return them in order."""
         return write_tendermint_chain(folder, plan, ports, app=self.name, staking=self.staking)
+
+    def first_genesis(self, plan: ChainPlan) -> Genesis:
+        """Return the genesis of a plan whose validators are still to be named."""
+        return make_genesis(plan, (), self.staking)
 
     def node_command(self, home: Path) -> NodeCommand:
         """Return how the node of a home is started."""

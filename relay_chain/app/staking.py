@@ -19,7 +19,8 @@ from chainkit.modules.staking_params import (
     encode_params,
     public_key_of,
 )
-from chainkit.primitives.amounts import Coin, parse_denom
+from chainkit.primitives.amounts import Coin, parse_amount, parse_denom
+from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.limits import MAX_TOTAL_VOTING_POWER
 from chainkit.primitives.timestamps import seconds_to_ns
 from chainkit.primitives.types import Address, Denom, VotingPower
@@ -172,10 +173,11 @@ class StakingModule(BaseModule):
         The tokens are minted, since no balance in genesis holds them.
         """
         fields = mapping(state, "params")
-        seconds = integer(fields, "unbonding_seconds", DEFAULT_UNBONDING_SECONDS)
         params = StakingParams(
-            unbonding_seconds=seconds,
+            unbonding_seconds=_unbonding_seconds(fields),
             max_validators=integer(fields, "max_validators", 100),
+            max_entries=integer(fields, "max_entries", 7),
+            historical_entries=integer(fields, "historical_entries", 10_000),
             bond_denom=parse_denom(text(fields, "bond_denom", "stake")),
         )
         ctx.store(STORE).set(PARAMS_KEY, encode_params(params))
@@ -340,3 +342,13 @@ class StakingModule(BaseModule):
                 ),
             )
         )
+
+
+def _unbonding_seconds(fields: Mapping[str, object]) -> int:
+    """Return the unbonding time: ours in seconds, or the SDK's ``unbonding_time`` as ``60s``."""
+    written = text(fields, "unbonding_time", "")
+    if not written:
+        return integer(fields, "unbonding_seconds", DEFAULT_UNBONDING_SECONDS)
+    if not written.endswith("s"):
+        raise MalformedMessage("genesis: unbonding_time is not of the form 60s")
+    return parse_amount(written[:-1])

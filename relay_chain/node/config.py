@@ -44,8 +44,13 @@ _IGNORED_SECTIONS = frozenset(
     {"statesync", "blocksync", "storage", "tx_index", "instrumentation", "log_level", "log_format"}
     | {"genesis_file", "priv_validator_key_file", "priv_validator_state_file", "node_key_file"}
     | {"abci", "proxy_app", "db_backend", "db_dir", "filter_peers", "priv_validator_laddr"}
-    | {"mode", "version"}
+    | {"mode", "version", "block_sync", "pprof_laddr"}
 )
+_IGNORED: Mapping[str, frozenset[str]] = {
+    "": _IGNORED_SECTIONS,
+    "mempool": frozenset({"version", "type"}),
+}
+"""Keys of CometBFT that mean nothing here, by section."""
 
 
 class BadSetting(RuleBroken):
@@ -176,7 +181,12 @@ def endpoint_of(value: str) -> Endpoint:
     return Endpoint(match[1], int(match[2]))
 
 
-def _peers(value: str) -> tuple[PeerAddress, ...]:
+def peers_of(value: str) -> tuple[PeerAddress, ...]:
+    """Return the peers of ``id@host:port,...``.
+
+    Raises:
+        ValueError: Another form.
+    """
     found = []
     for peer in (part.strip() for part in value.split(",")):
         if not peer:
@@ -261,7 +271,7 @@ class _Section:
     def finish(self) -> None:
         """Refuse keys that nobody read."""
         for key in self._values:
-            if key not in self._read and not (self._name == "" and key in _IGNORED_SECTIONS):
+            if key not in self._read and key not in _IGNORED.get(self._name, ()):
                 raise self.bad(key, f"one of {', '.join(sorted(self._read))}")
 
 
@@ -315,7 +325,7 @@ def _rpc(section: _Section) -> RpcConfig:
 def _p2p(section: _Section) -> P2pConfig:
     default = P2pConfig()
     peers = section.parsed(
-        "persistent_peers", (), _peers, 'peers like "<40 hex digits>@127.0.0.1:26656,..."'
+        "persistent_peers", (), peers_of, 'peers like "<40 hex digits>@127.0.0.1:26656,..."'
     )
     assert isinstance(peers, tuple)
     config = P2pConfig(

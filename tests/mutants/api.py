@@ -9,7 +9,9 @@ _METHODS = "relay_chain/node/api/methods.py"
 _JSON = "relay_chain/node/api/json_forms.py"
 _FIELDS = "relay_chain/node/api/request_fields.py"
 _T_ADAPTERS = "tests/unit/test_adapters_grpc.py"
+_GENTXS = "isthmus/genesis_txs.py"
 _T_API = "tests/unit/test_node_api.py"
+_T_DAEMON = "tests/unit/test_cli_daemon.py"
 
 MUTANTS = (
     Mutant(
@@ -88,5 +90,19 @@ MUTANTS = (
         "    except ValueError as error:\n        reason",
         "    except KeyError as error:\n        reason",
         f"{_T_API}::test_refusals_have_their_codes",
+    ),
+    Mutant(
+        "genesis: signatures of genesis transactions are not looked at",
+        _GENTXS,
+        "    if not secp256k1.verify(public_key, sha256(document), tx.signatures[0]):",
+        "    if not tx.signatures[0]:",
+        f"{_T_DAEMON}::test_a_changed_genesis_transaction_is_refused",
+    ),
+    Mutant(
+        "genesis: stake is made beside the balance",
+        _GENTXS,
+        "        balances[address] = _less(balances[address], tx.validator.value)",
+        "        balances[address] = balances[address]",
+        f"{_T_DAEMON}::test_collected_stake_makes_the_validator_and_keeps_the_supply",
     ),
 )

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import aiomqtt
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainkit.primitives.types import ChainId
+from chainkit.primitives.types import ChainId, TimestampNs
 from ibc.ics04_channel.types import ChannelState
 from isthmus.adapters import mqtt
 from isthmus.adapters.clock import SystemClock
@@ -28,8 +29,8 @@ from isthmus.adapters.mqtt import (
     decode_block_message,
     encode_block_message,
 )
-from isthmus.cli.node import init
-from isthmus.compose import build_node
+from isthmus.cli.daemon.home import write_home
+from isthmus.compose import Overrides, build_node
 from relayer import daemon, worker
 from relayer.config import RelayerSettings
 from relayer.views import PathSpec, WantedChannel
@@ -298,7 +299,17 @@ async def test_a_node_tells_of_each_block_that_it_commits(tmp_path) -> None:
     """
     port = free_port()
     home = tmp_path / "node"
-    init.callback("x", home, "solo-1", "kvstore")
+    write_home(
+        home,
+        moniker="x",
+        chain_id="solo-1",
+        app="kvstore",
+        denom="stake",
+        prefix="isthmus",
+        now=TimestampNs(time.time_ns()),
+    )
+    app_toml = home / "config" / "app.toml"
+    app_toml.write_text(app_toml.read_text().replace("enable = true", "enable = false"))
     config = home / "config" / "config.toml"
     text = config.read_text()
     for known in ("26656", "26657"):
@@ -311,7 +322,7 @@ async def test_a_node_tells_of_each_block_that_it_commits(tmp_path) -> None:
             await probe.connected.wait()
             async with aiomqtt.Client("127.0.0.1", port) as client:
                 await client.subscribe("isthmus/chain/solo-1/block")
-                node = build_node(home, mqtt_url=f"mqtt://127.0.0.1:{port}")
+                node = build_node(home, Overrides(mqtt_url=f"mqtt://127.0.0.1:{port}"))
                 running = group.create_task(node.run())
                 heights = []
                 async for message in client.messages:

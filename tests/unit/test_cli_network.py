@@ -363,7 +363,7 @@ def test_a_port_that_is_taken_is_one_line(tmp_path) -> None:
     Another program may have taken it since the home was written.
     """
     home = tmp_path / "node"
-    CliRunner().invoke(node_cli, ["init", "x", "--home", str(home)])
+    CliRunner().invoke(node_cli, ["init", "x", "--home", str(home), "--app", "kvstore"])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -372,6 +372,8 @@ def test_a_port_that_is_taken_is_one_line(tmp_path) -> None:
         config.write_text(
             text.replace(":26657", f":{taken.getsockname()[1]}").replace(":26656", ":0")
         )
+        app_toml = home / "config" / "app.toml"
+        app_toml.write_text(app_toml.read_text().replace("enable = true", "enable = false"))
         result = CliRunner().invoke(node_cli, ["start", "--home", str(home)])
 
     assert result.exit_code == 1

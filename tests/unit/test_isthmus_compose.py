@@ -56,5 +56,5 @@ async def test_a_written_node_answers_grpc_and_rest_on_loopback(tmp_path):
         ("127.0.0.1", node.grpc_port),
         ("127.0.0.1", node.api_port),
     ]
-    with pytest.raises(BadSetting, match=r"app\.toml: grpc\.address"):
+    with pytest.raises(BadSetting, match=r"grpc\.address"):
         build_node(tmp_path / node.home)

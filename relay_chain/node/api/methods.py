@@ -17,6 +17,7 @@ from chainkit.runtime.queries import answer_query
 from relay_chain.node.api.limits import MAX_HEIGHT_DIGITS, MAX_REQUEST_BYTES
 from relay_chain.node.ports import Application
 
+VERBS = ("GET /", "POST /")
 HEIGHT_METADATA = "x-cosmos-block-height"
 """Names the state that is asked, and in the answer the state that answered (SDK baseapp)."""
 
@@ -75,6 +76,7 @@ class Api:
     ) -> None:
         request, response = message_types(path) or (None, None)
         assert request is not None or not rest, f"{path} has REST paths and no schema"
+        assert all(text.startswith(VERBS) for text in rest), f"{path}: a REST path has no verb"
         self._methods[path] = Method(path, rest, ask, request, response)
 
     def _of_application(self, path: str) -> Callable[[bytes, BlockHeight], QueryResult]:

@@ -145,10 +145,15 @@ class Switch:
                     return
                 group.create_task(self._serve_inbound(reader, writer))
 
+            # Cancelled while it begins to serve it would leave its socket open.
             server = await asyncio.start_server(
-                accept, self._config.listen_host, self._config.listen_port
+                accept,
+                self._config.listen_host,
+                self._config.listen_port,
+                start_serving=False,
             )
             try:
+                await server.start_serving()
                 self.listen_port = server.sockets[0].getsockname()[1]
                 self._listening.set()
                 for reactor in self._reactors:
