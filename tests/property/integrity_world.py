@@ -24,8 +24,14 @@ ZONES = ("aye", "bee", "cee", "dee", "eff", "gee", "haw", "jay", "kay", "ell", "
 SECOND = 1_000_000_000
 LEVEL = st.integers(0, 4)
 USERS = ("bob", "carol")
-SOURCES = {"s1": "o1", "s2": "o1", "s3": "o2", "s4": "o3", "s5": "aye"}
-"""Who endorses, and for whom: two of one operator, one of a zone's own."""
+SOURCES = {
+    "s1": ("o1", "hub"),
+    "s2": ("o1", "hub"),
+    "s3": ("o2", "hub"),
+    "s4": ("o3", "aye"),
+    "s5": ("aye", "hub"),
+}
+"""Who endorses: for which operator, and by a look at which chain; one is a zone's own."""
 PARAMS = Params(
     epoch_blocks=40, hold_blocks=12, packets_per_epoch=9, endorsers=2, bond=1,
     bond_denom="ubond", challenge_blocks=3,
@@ -63,11 +69,8 @@ class World(RuleBasedStateMachine):
             self.hub.fund(user, "ubond", 1_000)
         self.hub.fund("bob", "uhub", 500)
         self.judge.own("uhub", 500)
-        for name, operator in SOURCES.items():
-            account, chain = (
-                self.net.text("hub", name),
-                ("hub", *self.zones)[len(name + operator) % 3],
-            )
+        for name, (operator, chain) in SOURCES.items():
+            account = self.net.text("hub", name)
             self.net.say(
                 "AddSource",
                 tx_pb2.MsgAddSource(
