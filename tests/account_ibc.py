@@ -73,6 +73,10 @@ class AccountTestChain(AccountWorld):
         return Height(0, self.head.number)
 
     @property
+    def core(self):
+        return next(module for module in self.ledger._modules if module.name == "ibc")
+
+    @property
     def time(self):
         return (self.head.timestamp + 1) * NS_PER_SECOND
 
