@@ -79,11 +79,8 @@ async def unbound(hub: HubView, users: Mapping[str, ChainUser]) -> Mapping[str, 
     }
     if not described & users.keys():
         return {}
-    return {
-        link.other_chain: str(link.client_id)
-        for link in await links_of(hub.name, users)
-        if link.other_chain in described
-    }
+    clients = {link.other_chain: str(link.client_id) for link in await links_of(hub.name, users)}
+    return {name: clients[name] for name in users if name in described & clients.keys()}
 
 
 async def _registrar(hub: HubView, accounts: Sequence[AccountPlace]) -> str | None:

@@ -208,11 +208,15 @@ def _wait_for_answer(home: Path, process: subprocess.Popen[bytes], output: Outpu
     timeout_s = READY_TIMEOUT_S + CHANNELS_TIMEOUT_S
     deadline = time.monotonic() + timeout_s
     told = 0
-    while not (answer_text := (home / "up.json").read_text(encoding="utf-8")).endswith("\n"):
+    while True:
+        # Read first: what was said before the answer is passed on before it, too.
+        answer_text = (home / "up.json").read_text(encoding="utf-8")
         lines = (home / "up.log").read_text(errors="replace").splitlines()
         for line in lines[told:]:
             output.progress(line)
         told = len(lines)
+        if answer_text.endswith("\n"):
+            break
         if process.poll() is not None:
             raise OperationFailed(f"the network ended: {' '.join(lines[-1:])}")
         if time.monotonic() > deadline:

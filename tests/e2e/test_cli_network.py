@@ -22,13 +22,50 @@ validators = 4
 denom = "uisth"
 [chains.genesis.gov]
 voting_seconds = 15
+[chains.genesis.integrity.params]
+profile = "laptop"
+stale_epochs = 0
+registrar = "isthmus15yk64u7zc9g9k2yr2wmzeva5qgwxps6y7gmegk"
+endorsers = 2
+bond_denom = "uisth"
+challenge_blocks = 2
+[[chains.genesis.integrity.chains]]
+name = "hub"
+operator = "hub"
+[[chains.genesis.integrity.chains]]
+name = "zone-a"
+operator = "a"
+cap = 2
+[[chains.genesis.integrity.chains]]
+name = "zone-b"
+operator = "b"
+cap = 1
+[[chains.genesis.integrity.sources]]
+name = "civil"
+operator = "civil"
+account = "isthmus1erxf3sa9q2j4vgseu7jq4a258ckmk7cyhywak2"
+chain = "hub"
+[[chains.genesis.integrity.sources]]
+name = "audit"
+operator = "audit"
+account = "isthmus19tkvgvwht3n8pcqydrcq4cxwhr8rp2ge88q65v"
+chain = "zone-a"
 [[chains]]
 name = "zone-a"
 denom = "utoka"
 [[chains]]
 name = "zone-b"
 denom = "utokb"
+[[accounts]]
+name = "alice"
+[[accounts]]
+name = "bob"
+[[accounts]]
+name = "relayer"
+[[accounts]]
+name = "dave"
 """
+"""The hub 3, zone-a 2, zone-b 1; bob and dave may endorse, alice binds the chains."""
 
 
 class Person:
@@ -84,7 +121,8 @@ def test_up_says_what_it_waits_for_and_ends_ready(person) -> None:
     assert re.search(r"waiting for height 2 on hub, now \d", person.progress)
     assert "waiting for the relayer to open transfer zone-a <-> hub, now" in person.progress
     assert [chain["name"] for chain in person.ready["chains"]] == ["hub", "zone-a", "zone-b"]
-    assert {a["name"] for a in person.ready["accounts"]} == {"alice", "bob", "relayer"}
+    assert {a["name"] for a in person.ready["accounts"]} == {"alice", "bob", "relayer", "dave"}
+    assert "the hub rates zone-a, zone-b by their clients" in person.progress
     status = person.asks("status")
     assert status["running"]
     assert status["relayer"]["running"]
@@ -161,6 +199,43 @@ def test_refusals_are_one_line(person) -> None:
     assert "insufficient funds" in poor.stderr.splitlines()[-1]
     assert "was refused" in lost.stderr.splitlines()[-1]
     assert "refunded" in lost.stderr.splitlines()[-1]
+
+
+def test_levels_are_explained_and_two_sources_lift_one_packet(person) -> None:
+    """
+    Low to high is refused with its rule; what two offices vouched for passes; the books agree.
+    """
+    levels = {chain["name"]: chain["level"] for chain in person.asks("level", "list")["chains"]}
+    explained = person.types("level", "explain", "zone-b").stdout
+    picture = person.home.parent / "net.svg"
+    drawn = person.asks("level", "svg", "--output", str(picture))
+    assert levels == {"hub": 3, "zone-a": 2, "zone-b": 1}
+    assert "its operator caps it at 1" in explained
+    assert (drawn["allowed"], drawn["refused"]) == ([["zone-a", "zone-b"]], [["zone-b", "zone-a"]])
+    assert picture.read_text().startswith("<svg")
+
+    arguments = ("tx", "transfer", "alice", "bob", "7utokb", "--chain", "zone-b", "--to", "zone-a")
+    packet = person.asks(*arguments)["packet"]
+    [told] = person.asks("trace", packet, "--follow")["packets"]
+    [lineage] = person.asks("taint", "explain", packet)["packets"]
+    assert told["state"] == "refused"
+    assert lineage["refused"].startswith("IL-low-to-high")
+
+    first = person.asks("endorse", "packet", "bob", "civil", packet, "--level", "2")
+    second = person.asks("endorse", "packet", "dave", "audit", packet, "--level", "2")
+    assert first["datum"] == second["datum"]
+    [view] = person.asks("endorse", "list")["endorsements"]
+    assert (int(view["independent"]), int(view["needed"])) == (2, 2)
+    deadline = time.monotonic() + 60
+    while person.asks("status")["chains"]["hub"][0]["height"] <= int(view["acts_at"]):
+        assert time.monotonic() < deadline
+    again = person.asks(*arguments, "--follow")
+    [lineage, _] = person.asks("taint", "explain", again["packet"])["packets"]
+    assert again["trace"]["state"] == "delivered"
+    assert lineage["record"]["endorsers"] == ["civil", "audit"]
+    assert "used by" in person.types("endorse", "list").stdout
+    assert person.asks("supply", "audit")["agrees"]
+    assert person.asks("quarantine", "list") == {"chains": [], "appeals": []}
 
 
 def test_stakers_decide(person) -> None:
