@@ -106,9 +106,10 @@ class TransactionService:
         text = request.query or " AND ".join(request.events)
         if not text:
             raise InvalidRequest("query cannot be empty")
-        found = self._executor.index.search_txs(parse_query(text))
+        index = self._executor.index
+        found = [each for each in index.scan_txs(parse_query(text)) if each is not None]
         if request.order_by == service_pb2.OrderBy.ORDER_BY_DESC:
-            found = found[::-1]
+            found.reverse()
         size = min(request.limit or MAX_TXS_PER_PAGE, MAX_TXS_PER_PAGE)
         page, pages = request.page or 1, max(1, math.ceil(len(found) / size))
         if page > pages:
@@ -116,7 +117,10 @@ class TransactionService:
         answer = service_pb2.GetTxsEventResponse(
             total=len(found), pagination=PageResponse(total=len(found))
         )
-        for item in found[(page - 1) * size : page * size]:
+        for position in found[(page - 1) * size : page * size]:
+            item = index.load(position)
+            if item is None:
+                continue
             tx = decode_tx_proto(item.tx)
             answer.tx_responses.append(self._response(item, tx))
             answer.txs.append(tx or tx_pb2.Tx())
