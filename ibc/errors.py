@@ -8,6 +8,9 @@ class IbcError(RuleBroken):
 
     codespace = "ibc"
     reason = "internal"
+    is_not_found = False
+    is_bad_argument = False
+    """How a query is refused with it: as gRPC's NotFound, InvalidArgument, else Unknown."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(f"{detail}: {self.reason}" if detail else self.reason)
@@ -18,6 +21,7 @@ class InvalidSequence(IbcError):
 
     code = 1
     reason = "invalid sequence"
+    is_bad_argument = True
 
 
 class Unauthorized(IbcError):
@@ -39,6 +43,7 @@ class InvalidAddress(IbcError):
 
     code = 5
     reason = "invalid address"
+    is_bad_argument = True
 
 
 class InvalidCoins(IbcError):
@@ -46,6 +51,7 @@ class InvalidCoins(IbcError):
 
     code = 6
     reason = "invalid coins"
+    is_bad_argument = True
 
 
 class InvalidRequest(IbcError):
@@ -53,6 +59,7 @@ class InvalidRequest(IbcError):
 
     code = 8
     reason = "invalid request"
+    is_bad_argument = True
 
 
 class InvalidVersion(IbcError):
@@ -60,6 +67,7 @@ class InvalidVersion(IbcError):
 
     code = 10
     reason = "invalid version"
+    is_bad_argument = True
 
 
 class InvalidType(IbcError):
@@ -67,6 +75,7 @@ class InvalidType(IbcError):
 
     code = 12
     reason = "invalid type"
+    is_bad_argument = True
 
 
 class NotFound(IbcError):
@@ -74,6 +83,7 @@ class NotFound(IbcError):
 
     code = 16
     reason = "not found"
+    is_not_found = True
 
 
 class InvalidProof(IbcError):

@@ -56,7 +56,7 @@ def status_of(error: RuleBroken) -> Status:
     """Return the status of a query that was refused with ``error``."""
     if isinstance(error, SimulationRefused):
         return Status.UNKNOWN
-    if isinstance(error, _NOT_FOUND):
+    if isinstance(error, _NOT_FOUND) or getattr(error, "is_not_found", False):
         return Status.NOT_FOUND
     if isinstance(error, _BAD_ARGUMENT) or getattr(error, "is_bad_argument", False):
         return Status.INVALID_ARGUMENT

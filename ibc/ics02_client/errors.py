@@ -21,6 +21,7 @@ class ClientNotFound(ClientRefusal):
 
     code = 4
     reason = "light client not found"
+    is_not_found = True
 
 
 class ClientFrozen(ClientRefusal):
@@ -35,6 +36,7 @@ class ConsensusStateNotFound(ClientRefusal):
 
     code = 7
     reason = "consensus state not found"
+    is_not_found = True
 
 
 class InvalidConsensus(ClientRefusal):

@@ -14,6 +14,7 @@ class ConnectionNotFound(ConnectionRefusal):
 
     code = 3
     reason = "connection not found"
+    is_not_found = True
 
 
 class InvalidConnectionState(ConnectionRefusal):

@@ -14,6 +14,7 @@ class ChannelNotFound(ChannelRefusal):
 
     code = 3
     reason = "channel not found"
+    is_not_found = True
 
 
 class InvalidChannel(ChannelRefusal):

@@ -14,6 +14,7 @@ class InvalidDenom(TransferRefusal):
 
     code = 3
     reason = "invalid denomination for cross-chain transfer"
+    is_bad_argument = True
 
 
 class InvalidTransferVersion(TransferRefusal):
@@ -35,6 +36,7 @@ class DenomNotFound(TransferRefusal):
 
     code = 6
     reason = "denomination not found"
+    is_not_found = True
 
 
 class SendDisabled(TransferRefusal):

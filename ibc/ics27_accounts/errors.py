@@ -40,6 +40,7 @@ class AccountNotFound(_AccountsRefusal):
 
     code = 8
     reason = "interchain account not found"
+    is_not_found = True
 
 
 class ActiveChannelSet(_AccountsRefusal):

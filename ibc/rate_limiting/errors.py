@@ -21,6 +21,7 @@ class RateLimitNotFound(RateLimitRefusal):
 
     code = 2
     reason = "rate limit not found"
+    is_not_found = True
 
 
 class ZeroChannelValue(RateLimitRefusal):

@@ -19,6 +19,7 @@ class CounterpartyNotFound(_ClientV2Refusal):
 
     code = 35
     reason = "counterparty not found"
+    is_not_found = True
 
 
 class _ChannelV2Refusal(IbcError):
@@ -44,6 +45,7 @@ class SequenceSendNotFound(_ChannelV2Refusal):
 
     code = 4
     reason = "sequence send not found"
+    is_not_found = True
 
 
 class InvalidAcknowledgementV2(_ChannelV2Refusal):

@@ -132,6 +132,10 @@ async def test_an_unknown_account_is_not_found_in_every_dialect(node: ZoneNode) 
         ("/ibc/core/client/v1/client_states/07-tendermint-9", 404, 5),
         ("/ibc/core/connection/v1/client_connections/07-tendermint-9", 404, 5),
         ("/ibc/core/client/v1/client_states/x", 400, 3),
+        ("/ibc/core/client/v1/client_status/07-tendermint-9", 404, 5),
+        ("/ibc/apps/transfer/v1/denoms/nothing", 400, 3),
+        ("/cosmos/tx/v1beta1/txs?query=x", 400, 3),
+        ("/cosmos/tx/v1beta1/txs?order_by=\ud800", 400, 3),
     ],
 )
 async def test_refusals_have_their_codes(
@@ -334,6 +338,8 @@ async def test_what_is_no_transaction_is_not_broadcast(node: ZoneNode) -> None:
         b'{"mode": "X"}',
         b"[" * 5_000,
         b"\xff",
+        b'{"tx": "\\ud800"}',
+        b'{"\\udfff": 1}',
         b'{"tx": ' * 90 + b"1" + b"}" * 90,
         b'{"tx": {"body": {"messages": [{"@type": "/x.Y"}]}}}',
     ],

@@ -156,6 +156,8 @@ def _fill_from_body(message: Message, body: bytes) -> None:
         value = json.loads(body)
         if not isinstance(value, dict):
             raise InvalidRequest("the body is not a JSON object")
+        # Half of a surrogate pair is no text: protobuf's parser has no refusal for it.
+        json.dumps(value, ensure_ascii=False).encode()
         ParseDict(value, message)
     except (ParseError, DecodeError, ValueError, TypeError, AttributeError) as error:
         raise InvalidRequest(f"body: {str(error)[:200]}") from error

@@ -23,6 +23,8 @@ def set_field(message: Message, name: str, text: str) -> None:
     Raises:
         InvalidRequest: The text is no value of the field's type.
     """
+    if not name.isascii():
+        return
     *path, last = name.split(".")
     for part in path:
         field = _field(message, part)
@@ -60,7 +62,7 @@ def _kind(field: FieldDescriptor) -> str:
 
 def _value(field: FieldDescriptor, text: str) -> object:
     if field.enum_type is not None:
-        known = field.enum_type.values_by_name.get(text)
+        known = field.enum_type.values_by_name.get(text) if text.isascii() else None
         return known.number if known is not None else _integer(text)
     if field.type == FieldDescriptor.TYPE_STRING:
         return text

@@ -31,7 +31,7 @@ from chainkit.wire.proto.tendermint.abci import types_pb2
 from relay_chain.node.api.limits import MAX_REQUEST_BYTES, MAX_TXS_PER_PAGE
 from relay_chain.node.api.methods import NodeRoute
 from relay_chain.node.event_index import IndexedTx
-from relay_chain.node.event_query import parse_query
+from relay_chain.node.event_query import BadQuery, parse_query
 from relay_chain.node.executor import Executor
 from relay_chain.node.mempool import MempoolFull, TxInCache, TxTooLarge
 
@@ -107,7 +107,11 @@ class TransactionService:
         if not text:
             raise InvalidRequest("query cannot be empty")
         index = self._executor.index
-        found = [each for each in index.scan_txs(parse_query(text)) if each is not None]
+        try:
+            query = parse_query(text)
+        except BadQuery as error:
+            raise InvalidRequest(str(error)) from error
+        found = [each for each in index.scan_txs(query) if each is not None]
         if request.order_by == service_pb2.OrderBy.ORDER_BY_DESC:
             found.reverse()
         size = min(request.limit or MAX_TXS_PER_PAGE, MAX_TXS_PER_PAGE)
