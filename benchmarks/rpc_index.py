@@ -1,7 +1,7 @@
 """The index of events: blocks put in, made anew, and searches of a large index.
 
-Each block has transactions that emit what a transfer over IBC does; the file is on disk, and
-as in a node no block waits for it.
+Each block has transactions that emit what a transfer over IBC does. Rates are per second of
+processor time, as no block waits for the disk; that by the clock beside it is this disk's.
 """
 
 import tempfile
@@ -68,14 +68,15 @@ def measure(blocks: int = BLOCKS, txs: int = TXS_PER_BLOCK, searches: int = SEAR
             for outcome in result.tx_results
             for event in outcome.events
         )
-        began = time.perf_counter()
+        began, at = time.process_time(), time.perf_counter()
         for height, result in enumerate(results, 1):
             hashes = [(sha256(b"%d" % (height * txs + n)), True) for n in range(txs)]
             index.add(BlockHeight(height), hashes, index_entries(result))
-        spent = time.perf_counter() - began
+        spent, waited = time.process_time() - began, time.perf_counter() - at
         note = f"{txs} IBC transfers a block, {attributes} attributes in all"
         rows = [
             Row("blocks put in", blocks / spent, "blocks/s", note),
+            Row("blocks put in, by the clock", blocks / waited, "blocks/s"),
             Row("attributes put in", attributes / spent, "attributes/s", note),
         ]
         last = blocks * txs
@@ -99,9 +100,9 @@ def measure(blocks: int = BLOCKS, txs: int = TXS_PER_BLOCK, searches: int = SEAR
         digest = sha256(b"%d" % last)
         found = _per_second(lambda: index.position(digest), searches)
         rows.append(Row("transaction by hash", found, "look-ups/s"))
-        began = time.perf_counter()
+        began = time.process_time()
         index.remove_below(BlockHeight(blocks // 2))
-        rows.append(Row("blocks pruned", blocks / 2 / (time.perf_counter() - began), "blocks/s"))
+        rows.append(Row("blocks pruned", blocks / 2 / (time.process_time() - began), "blocks/s"))
         index.close()
     return rows
 
@@ -112,7 +113,7 @@ def _rate(index: SqliteEventIndex, search: Search, count: int) -> float:
 
 
 def _per_second(call: Callable[[], object], count: int) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(count):
         call()
-    return count / (time.perf_counter() - began)
+    return count / (time.process_time() - began)

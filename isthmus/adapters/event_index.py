@@ -21,6 +21,10 @@ from isthmus.adapters.sqlite import DatabaseInUse, DatabaseUnusable
 from relay_chain.node.event_index import IndexEntry, Position, Search, SearchTooBroad
 from relay_chain.node.limits import MAX_SEARCH_STEPS
 
+_CACHE_KIB = 16_384
+_CHECKPOINT_PAGES = 4_000
+"""The log of writes is put into the file at 16 MiB: rarely, as each time waits for the disk."""
+
 _STEPS_PER_CALL = 100_000
 _RARITY_ROWS = 1_000
 """Rows counted of a condition to choose the one to begin with."""
@@ -59,6 +63,8 @@ class SqliteEventIndex:
                 "locking_mode = EXCLUSIVE",
                 "journal_mode = WAL",
                 "synchronous = NORMAL",
+                f"cache_size = -{_CACHE_KIB}",
+                f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
             ):
                 self._connection.execute(f"PRAGMA {pragma}").fetchall()
             with self._database.atomic():
@@ -171,7 +177,7 @@ class SqliteEventIndex:
         for number, other in enumerate(others):
             name = f"b{number}_"
             inner, inner_where, inner_values = _joined(name, other)
-            inner_where += [f"{name}0.height = a0.height", f"{name}0.tx = a0.tx"]
+            inner_where += [f"{name}0.height = +a0.height", f"{name}0.tx = a0.tx"]
             where.append(f"EXISTS (SELECT 1 FROM {inner} WHERE {' AND '.join(inner_where)})")  # noqa: S608 - names from above
             values += inner_values
         query = f"SELECT DISTINCT a0.height, a0.tx FROM {tables} WHERE {' AND '.join(where)}"  # noqa: S608 - names from above
@@ -260,5 +266,7 @@ def _joined(name: str, sought: Sequence[_Sought]) -> tuple[str, list[str], list[
             where.append(f"{here}.value = ?")
             values.append(value)
         if number:
-            where += [f"{here}.{column} = {name}0.{column}" for column in ("height", "tx", "event")]
+            # The plus keeps SQLite from looking through a range of heights instead of at one.
+            where.append(f"{here}.height = +{name}0.height")
+            where += [f"{here}.{column} = {name}0.{column}" for column in ("tx", "event")]
     return tables, where, values

@@ -37,8 +37,8 @@ MUTANTS = [
     Mutant(
         "index-attributes-of-two-events",
         "isthmus/adapters/event_index.py",
-        'for column in ("height", "tx", "event")]',
-        'for column in ("height", "tx")]',
+        'for column in ("tx", "event")]',
+        'for column in ("tx",)]',
         f"{INDEX}::test_conditions_hold_within_one_event",
     ),
     Mutant(
