@@ -21,10 +21,14 @@ from demos.forged.judge import Payer, name_of
 from demos.forged.values import Attempt
 from demos.network import Network
 from ibc.ics02_client.port import AnyValue
+from integrity.store import STORE_NAME as INTEGRITY
 from parachains.sdk.relaying import SignedTx, TxOutcome, TxRefused
 from parachains.zone.accounts import tx_hash_of
 from parachains.zone.client import ZoneClient
 from relay_chain.app.slashing import STORE as SIGNING_RECORDS
+
+MEASURED_AT: Key = (INTEGRITY, b"measured")
+"""The height at which the hub last measured its chains: every block's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ def compare(copy: NodeCopy, payer: Payer, heights: Iterable[BlockHeight]) -> Com
                 fees += 1
             elif key[0] == SIGNING_RECORDS:
                 signing += 1
+            elif key == MEASURED_AT:
+                continue  # the block's own height
             else:
                 others.append(_describe(height, key, before, after))
     return Compared(fees, signing, tuple(others))

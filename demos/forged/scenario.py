@@ -40,14 +40,22 @@ from demos.forged.blocks import Blocks, Compared, InBlock, compare
 from demos.forged.copies import copy_node
 from demos.forged.exchange import HostEnd
 from demos.forged.gathering import End, Gathering, end_of
+from demos.forged.ghostdag_attempts import (
+    ghostdag_byte_attempts,
+    ghostdag_originals,
+    ghostdag_shaped_attempts,
+)
+from demos.forged.ghostdag_gathering import DagEnd, GhostdagGathering
+from demos.forged.ghostdag_values import GhostdagEvidence
 from demos.forged.judge import Judge, Payer
 from demos.forged.report import Report, describe
 from demos.forged.values import Attempt, Evidence, Headers, Kind, Outcome, Verdict
 from demos.network import Channel, Network, run_scenario
 from ibc.ics02_client.port import AnyValue
 from isthmus.cli.output import Output
-from isthmus.config import ChainSpec, NetSpec, PathEndSpec
+from isthmus.config import AccountSpec, ChainSpec, NetSpec, PathEndSpec
 from parachains.account.client import AccountClient
+from parachains.dag.client import DagClient
 from parachains.sdk.relaying import TxOutcome
 from parachains.utxo.client import UtxoClient
 from parachains.utxo.wallet import Key as CoinKey
@@ -55,17 +63,25 @@ from parachains.zone.accounts import Key
 from parachains.zone.client import ZoneClient
 from relayer.ports import ChainClient
 
-HUB, ZONE, COINS, VAULT, USER = "hub", "zone-a", "coins", "vault", "alice"
-OF_COINS, OF_VAULT = "bob", "relayer"
-"""Do on the hub what the evidence of these chains needs: all three are gathered at once."""
+HUB, ZONE, COINS, VAULT, BRAID, USER = "hub", "zone-a", "coins", "vault", "braid", "alice"
+OF_COINS, OF_VAULT, OF_BRAID = "bob", "relayer", "carol"
+"""Do on the hub what the evidence of these chains needs: all four are gathered at once."""
 SPEC = NetSpec(
     chains=(
         ChainSpec(name=HUB, kind="hub", validators=4, denom="uisth"),
         ChainSpec(name=ZONE, validators=3, denom="utoka"),
         ChainSpec(name=COINS, kind="utxo", denom="sat"),
         ChainSpec(name=VAULT, kind="account", validators=4, denom="wei"),
+        ChainSpec(
+            name=BRAID,
+            kind="dag",
+            validators=2,
+            denom="knot",
+            genesis={"dag": {"interval_ms": 500}},
+        ),
     ),
-    paths=tuple(PathEndSpec(a=name, b=HUB) for name in (ZONE, COINS, VAULT)),
+    paths=tuple(PathEndSpec(a=name, b=HUB) for name in (ZONE, COINS, VAULT, BRAID)),
+    accounts=tuple(AccountSpec(name=name) for name in (USER, OF_COINS, OF_BRAID, OF_VAULT)),
 )
 """Three validators on the zone, so that two of three is a commit that is not one."""
 
@@ -122,6 +138,7 @@ class _Evidence:
     of_zone: Evidence
     of_coins: BitcoinEvidence
     of_vault: AccountEvidence
+    of_braid: GhostdagEvidence
 
     def originals(self) -> dict[str, AnyValue]:
         """Return the true messages by name."""
@@ -129,6 +146,7 @@ class _Evidence:
             originals(self.of_zone)
             | bitcoin_originals(self.of_coins)
             | account_originals(self.of_vault)
+            | ghostdag_originals(self.of_braid)
         )
 
 
@@ -191,6 +209,7 @@ class _Scenario:
         channel = await net.wait_for_channel(ZONE, HUB)
         coins_channel = await net.wait_for_channel(COINS, HUB)
         vault_channel = await net.wait_for_channel(VAULT, HUB)
+        braid_channel = await net.wait_for_channel(BRAID, HUB)
         # From here on every transaction on both chains is the scenario's own.
         await net.devnet.stop("relayer")
         self._mark("network")
@@ -204,10 +223,11 @@ class _Scenario:
         async with asyncio.TaskGroup() as group:
             of_coins = group.create_task(self._gather_coins(hub, coins_channel))
             of_vault = group.create_task(self._gather_vault(hub, vault_channel))
+            of_braid = group.create_task(self._gather_braid(hub, braid_channel))
             of_zone = await Gathering(self._world, hub, zone).gather()
         on_zone = await Gathering(self._world, zone, hub).headers()
         self._mark("gathering")
-        evidence = _Evidence(of_zone, of_coins.result(), of_vault.result())
+        evidence = _Evidence(of_zone, of_coins.result(), of_vault.result(), of_braid.result())
         await self._judge_at_the_hub(evidence)
         await self._judge_at_the_zone(on_zone)
         self._mark("judging")
@@ -230,6 +250,12 @@ class _Scenario:
         client = await self._network.client_as(AccountClient, VAULT, USER)
         source = AccountEnd(client, self._denom(VAULT), channel.on_a)
         return await AccountGathering(self._world, host, source).gather()
+
+    async def _gather_braid(self, hub: End, channel: Channel) -> GhostdagEvidence:
+        host = await self._host(hub, channel, OF_BRAID)
+        client = await self._network.client_as(DagClient, BRAID, USER)
+        source = DagEnd(client, self._denom(BRAID), channel.on_a)
+        return await GhostdagGathering(self._world, host, source).gather()
 
     async def _host(self, hub: End, channel: Channel, helper: str) -> HostEnd:
         """Return the hub's end of a channel, where a helper acts and the user will lie."""
@@ -256,6 +282,8 @@ class _Scenario:
             bitcoin_byte_attempts(evidence.of_coins, MASKS),
             account_shaped_attempts(evidence.of_vault),
             account_byte_attempts(evidence.of_vault, MASKS),
+            ghostdag_shaped_attempts(evidence.of_braid),
+            ghostdag_byte_attempts(evidence.of_braid, MASKS),
         )
         self._judge_all(judge, forgeries)
 

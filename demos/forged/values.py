@@ -54,6 +54,8 @@ class Kind(Enum):
     SEALS_TOO_FEW = "a header with seals of fewer than two thirds"
     VALIDATORS_NAMED = "a header that names its own validators"
     EXTRA_DATA_WRONG = "a sealed header of another form than QBFT's"
+    ORDER_WRONG = "a DAG's header whose parents or scores are not its order's"
+    STATE_OF_A_MERGED_BLOCK = "a state named by a block that is not on the selected chain"
     TRIE_NODES_FORGED = "nodes of a trie left out, doubled, exchanged or of another trie"
 
 

@@ -37,7 +37,7 @@ def test_no_forgery_changes_the_state_of_a_network(tmp_path: Path) -> None:
     assert report["other_changes"] == []
     assert report["fee_changes"] > 0
     assert set(report["at_the_door"].values()) == {"channel/22 RedundantTransaction"}
-    assert len(report["originals"]) == 14
+    assert len(report["originals"]) == 17
     assert all(report["originals"].values())
     assert len(report["refusals"]) >= 15
     assert done.returncode == 0, done.stderr
