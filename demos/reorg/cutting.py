@@ -137,7 +137,7 @@ async def agree(stage: Stage) -> Tip:
     async def look() -> Tip | None:
         nonlocal asked
         tips = [await miner.tip() for miner in stage.miners]
-        if tips[0] == tips[1] and tips[0].is_alone:
+        if tips[0] == tips[1] and all(tip.is_alone for tip in tips):
             return tips[0]
         height = max(tip.height for tip in tips)
         if tips[0].height == tips[1].height and asked <= height:

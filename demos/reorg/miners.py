@@ -6,7 +6,7 @@ the miners of two kinds of chains.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -34,7 +34,7 @@ class Tip:
     height: int
     hash: str
     root: str
-    is_alone: bool = True
+    is_alone: bool = field(default=True, compare=False)
     """Whether the node knows no other block without children."""
 
 

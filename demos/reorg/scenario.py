@@ -35,6 +35,8 @@ from parachains.sdk.users import Send, Transfer
 from relayer import codec
 
 TIMEOUT_S = 600
+CHANNEL_TIMEOUT_S = 300.0
+"""Three of a handshake's proofs wait until a block is final."""
 ALICE_SENDS, ALICE_TAKES_HOME = 5_000_001, 1_000_003
 BOB_SENDS = (2_000_011, 2_000_023, 2_000_029)
 CAROL_SPENDS, CAROL_SPENDS_INSTEAD = 3_000_017, 3_000_029
@@ -119,7 +121,7 @@ async def play(net: Network, plot: Plot, wire: Wire) -> Report:
             )
             for node in net.chain(COIN).nodes
         ]
-        channel = await net.wait_for_channel(COIN, HUB)
+        channel = await net.wait_for_channel(COIN, HUB, timeout_s=CHANNEL_TIMEOUT_S)
         ready_s = time.monotonic() - net.began_s
         net.say(f"the relayer opened {COIN} {channel.on_a} <-> {channel.on_b} {HUB}")
         stage = Stage(net, wire, miners[0], miners[1], plot, channel)

@@ -13,7 +13,7 @@ from demos.reorg.replay import Source, replay
 from demos.reorg.report import Cut, Report, describe
 from demos.reorg.scenario import PLOTS, put_between, spec_of
 from demos.reorg.wire import LOOPBACK, Wire
-from ibc.forward.module import APPLICATION
+from ibc.rate_limiting.module import APPLICATION
 from isthmus.homes import create_network
 from light_clients.bitcoin.proofs import commitment_script
 from light_clients.tendermint import TendermintClient
