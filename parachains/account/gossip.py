@@ -22,7 +22,7 @@ from parachains.account.consensus.codec import decode_message, encode_message
 from parachains.account.consensus.limits import MAX_FUTURE_HEIGHTS
 from parachains.account.consensus.messages import Message, PeerId
 from parachains.account.engine import Engine
-from parachains.account.errors import TransactionRefused
+from parachains.account.errors import AlreadyKnown, TransactionRefused
 from parachains.account.limits import MAX_KNOWN_MESSAGES, MAX_PASSED_ON
 from parachains.account.mempool import Mempool
 
@@ -44,6 +44,8 @@ class PeerState:
     head: int
     asked: bool = False
     """Whether blocks that it was asked for have not come yet."""
+    refused: int = 0
+    """Transactions of it that the pool refused and did not know, since this was last asked."""
     known: "Recent" = field(default_factory=lambda: Recent(MAX_KNOWN_MESSAGES))
     """Consensus messages that it sent, or was sent."""
 
@@ -194,6 +196,14 @@ class Gossip:
         self._passed_on[author] += 1
         return self._passed_on[author] <= MAX_PASSED_ON
 
+    def take_refused(self, peer: int) -> int:
+        """Return how many transactions of a peer were refused since this was last asked.
+
+        Each took the recovery of its sender, and only a funded one pays for that.
+        """
+        refused, self._peers[peer].refused = self._peers[peer].refused, 0
+        return refused
+
     def _ask(self, peer: int) -> list[Out]:
         """Ask a peer for the blocks after our head, if it has some and owes none."""
         state, first = self._peers[peer], self._chain.head.header.number + 1
@@ -234,8 +244,12 @@ class Gossip:
             transaction = decode_transaction(encoded)
             try:
                 self._heard(self._pool.add(transaction))
+            except AlreadyKnown:
+                continue
             except TransactionRefused:
-                continue  # another node's pool may differ: no reason to drop a peer
+                # Another node's pool may differ; that alone is no reason to drop a peer.
+                self._peers[peer].refused += 1
+                continue
             fresh.append(encoded)
         if not fresh:
             return []

@@ -64,6 +64,9 @@ MAX_MESSAGES_PER_SECOND = 4_000
 COST_OF_BLOCKS = 40
 """As how many messages a request for blocks counts: 100 a second of a peer, 32 blocks each."""
 
+COST_OF_REFUSED = 4
+"""As how many messages a transaction counts that the pool refuses: 1,000 a second of a peer."""
+
 CLIENT_VERSION = "isthmus/0.1/account"
 _NS_PER_MS = 1_000_000
 
@@ -382,6 +385,7 @@ class AccountNode:
                 code, payload = await _read(reader, wire.MAX_PAYLOAD_BYTES)
             _count(peer, COST_OF_BLOCKS if code == wire.GET_BLOCKS else 1)
             self._send(self.gossip.receive(peer.number, code, payload))
+            _count(peer, COST_OF_REFUSED * self.gossip.take_refused(peer.number))
 
     def _send(self, messages: list[Out]) -> None:
         for number, code, payload in messages:

@@ -338,4 +338,11 @@ MUTANTS = (
         "    peer.messages += 1\n",
         f"{_PEERS}::test_blocks_are_asked_for_at_a_rate",
     ),
+    Mutant(
+        "account: transactions that nobody pays for are counted",
+        "parachains/account/gossip.py",
+        "                self._peers[peer].refused += 1\n",
+        "",
+        f"{_PEERS}::test_transactions_that_nobody_pays_for_are_taken_at_a_rate",
+    ),
 )

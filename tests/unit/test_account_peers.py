@@ -7,13 +7,14 @@ import pytest
 
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.formats.ethereum.addresses import format_address
+from chainkit.formats.ethereum.transactions import encode_transaction
 from parachains.account import node as limits
 from parachains.account import wire
 from parachains.account.gossip import PeerBrokeRule
 from parachains.account.node import AccountNode
 from parachains.account.settings import AccountSettings
 from tests.account_network import VALIDATORS
-from tests.account_worlds import EVM_CHAIN_ID, GENESIS_TIME
+from tests.account_worlds import BOB, EVM_CHAIN_ID, GENESIS_TIME, AccountWorld, User
 
 DEADLINE_S = 20
 
@@ -210,3 +211,23 @@ def test_blocks_are_asked_for_at_a_rate(tmp_path, monkeypatch) -> None:
     limits._count(peer, 400)
     with pytest.raises(PeerBrokeRule):
         limits._count(peer, 400)
+
+
+def test_transactions_that_nobody_pays_for_are_taken_at_a_rate(tmp_path, monkeypatch) -> None:
+    """Each costs the recovery of its sender: a peer that sends many of them is dropped."""
+    monkeypatch.setattr(limits, "MAX_MESSAGES_PER_SECOND", 100)
+    wallet = AccountWorld()
+    poor = [wallet.sign(User(500 + n), BOB.address, value=1, nonce=0) for n in range(26)]
+    frames = [
+        wire.encode_frame(wire.TRANSACTIONS, wire.encode_items([encode_transaction(each)]))
+        for each in poor
+    ]
+
+    async def scenario(peers):
+        reader, writer = await peers.greet()
+        writer.write(b"".join(frames))
+        await left(reader)
+        assert len(peers.node.pool) == 0
+
+    run(tmp_path, scenario)
+    assert limits.COST_OF_REFUSED * len(poor) > 100 > 2 * len(poor)
