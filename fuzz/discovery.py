@@ -36,6 +36,9 @@ FIXED: dict[str, object] = {
     "code": 0x12,
     "chain_id": 1,
     "limit": 64,
+    "encoding": "application/json",
+    "datum": bytes(32),
+    "level": 1,
     "types": ("uint256", "bytes", "address", "string[]", "bytes32", "bytes[]"),
 }
 """What the other parameters are given, by name."""

@@ -120,7 +120,7 @@ def parse_operator(text: str) -> str:
     Raises:
         MalformedMessage: It is blank or too long.
     """
-    if not 0 < len(text.encode()) <= MAX_NAME_BYTES or not text.isprintable():
+    if not text.isprintable() or not 0 < len(text.encode()) <= MAX_NAME_BYTES:
         raise MalformedMessage(f"an operator: {text[:MAX_NAME_BYTES]!r}")
     return text
 

@@ -141,8 +141,9 @@ def decode_account_packet(data: bytes) -> AccountPacket:
     memo, encoded = found.get("memo", ""), found.get("data", "")
     if not isinstance(memo, str) or not isinstance(encoded, str):
         raise InvalidType("a field of ICS-27 packet data is no string")
-    if found.get("type") not in {EXECUTE_TX, packet_pb2.TYPE_EXECUTE_TX}:
-        raise UnknownDataType(f"{str(found.get('type'))[:64]!r}")
+    kind = found.get("type")
+    if kind != EXECUTE_TX and (isinstance(kind, bool) or kind != packet_pb2.TYPE_EXECUTE_TX):
+        raise UnknownDataType(f"{str(kind)[:64]!r}")
     try:
         return AccountPacket(b64decode(encoded, validate=True), memo)
     except (binascii.Error, ValueError) as error:
