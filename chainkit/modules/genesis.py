@@ -41,6 +41,14 @@ def integer(state: Mapping[str, object], key: str, default: int | None = None) -
     return value
 
 
+def seconds(state: Mapping[str, object], key: str, default: int) -> int:
+    """Return the duration at ``key``, written as the SDK writes it: ``60s``."""
+    written = text(state, key, f"{default}s")
+    if not written.endswith("s"):
+        raise MalformedMessage(f"genesis: {key} is not of the form 60s")
+    return parse_amount(written[:-1])
+
+
 def coins(state: Mapping[str, object], key: str) -> tuple[Coin, ...]:
     """Return the coins at ``key``, each ``{"denom": .., "amount": ".."}``."""
     return normalize_coins(

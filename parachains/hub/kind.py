@@ -13,6 +13,7 @@ from parachains.zone.homes import GENESIS_POWER, GenesisOperator
 from parachains.zone.kind import TendermintKind
 from parachains.zone.queries import CORE_QUERIES, STAKE_QUERIES
 from relay_chain.app import hub_application
+from relay_chain.app.governance import DEFAULT_MIN_DEPOSIT, DEFAULT_VOTING_SECONDS
 from relay_chain.app.staking import POWER_REDUCTION
 
 
@@ -21,6 +22,13 @@ def _staked_validators(
 ) -> Mapping[str, object]:
     """Return the staking state: every validator with the same stake of its operator."""
     return {
+        "gov": {
+            "params": {
+                "min_deposit": [{"denom": plan.denom, "amount": str(DEFAULT_MIN_DEPOSIT)}],
+                "max_deposit_period": f"{DEFAULT_VOTING_SECONDS}s",
+                "voting_period": f"{DEFAULT_VOTING_SECONDS}s",
+            }
+        },
         "staking": {
             "params": {
                 "unbonding_time": f"{DEFAULT_UNBONDING_SECONDS}s",
@@ -38,7 +46,7 @@ def _staked_validators(
                 }
                 for operator in operators
             ],
-        }
+        },
     }
 
 

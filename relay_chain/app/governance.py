@@ -10,7 +10,7 @@ from typing import Any
 
 from chainkit.modules.bank import BankModule
 from chainkit.modules.genesis import coins as coins_of
-from chainkit.modules.genesis import integer
+from chainkit.modules.genesis import integer, mapping, seconds
 from chainkit.primitives.amounts import Coin
 from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.timestamps import seconds_to_ns
@@ -115,11 +115,16 @@ class GovernanceModule(BaseModule):
     def init_genesis(
         self, ctx: Context, state: Mapping[str, object]
     ) -> tuple[ValidatorUpdate, ...]:
-        """Write ``voting_seconds`` and ``min_deposit`` (coins of the bond denomination)."""
-        seconds = integer(state, "voting_seconds", DEFAULT_VOTING_SECONDS)
-        deposit = coins_of(state, "min_deposit")
+        """Write ``voting_seconds`` and ``min_deposit`` (coins of the bond denomination).
+
+        Where they are absent, ``voting_period`` and ``min_deposit`` of the SDK's ``params``.
+        """
+        params = mapping(state, "params")
+        period = seconds(params, "voting_period", DEFAULT_VOTING_SECONDS)
+        voting = integer(state, "voting_seconds", period)
+        deposit = coins_of(state, "min_deposit") or coins_of(params, "min_deposit")
         least = deposit[0].amount if deposit else DEFAULT_MIN_DEPOSIT
-        ctx.store(STORE).set(VOTING_PERIOD_KEY, str(seconds).encode())
+        ctx.store(STORE).set(VOTING_PERIOD_KEY, str(voting).encode())
         ctx.store(STORE).set(MIN_DEPOSIT_KEY, str(least).encode())
         return ()
 

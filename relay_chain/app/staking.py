@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from chainkit.modules.bank import BankModule
-from chainkit.modules.genesis import integer, list_of_mappings, mapping, text
+from chainkit.modules.genesis import integer, list_of_mappings, mapping, seconds, text
 from chainkit.modules.staking_params import (
     DEFAULT_UNBONDING_SECONDS,
     StakingParams,
@@ -19,8 +19,7 @@ from chainkit.modules.staking_params import (
     encode_params,
     public_key_of,
 )
-from chainkit.primitives.amounts import Coin, parse_amount, parse_denom
-from chainkit.primitives.errors import MalformedMessage
+from chainkit.primitives.amounts import Coin, parse_denom
 from chainkit.primitives.limits import MAX_TOTAL_VOTING_POWER
 from chainkit.primitives.timestamps import seconds_to_ns
 from chainkit.primitives.types import Address, Denom, VotingPower
@@ -173,8 +172,9 @@ class StakingModule(BaseModule):
         The tokens are minted, since no balance in genesis holds them.
         """
         fields = mapping(state, "params")
+        own = integer(fields, "unbonding_seconds", DEFAULT_UNBONDING_SECONDS)
         params = StakingParams(
-            unbonding_seconds=_unbonding_seconds(fields),
+            unbonding_seconds=seconds(fields, "unbonding_time", own),
             max_validators=integer(fields, "max_validators", 100),
             max_entries=integer(fields, "max_entries", 7),
             historical_entries=integer(fields, "historical_entries", 10_000),
@@ -342,13 +342,3 @@ class StakingModule(BaseModule):
                 ),
             )
         )
-
-
-def _unbonding_seconds(fields: Mapping[str, object]) -> int:
-    """Return the unbonding time: ours in seconds, or the SDK's ``unbonding_time`` as ``60s``."""
-    written = text(fields, "unbonding_time", "")
-    if not written:
-        return integer(fields, "unbonding_seconds", DEFAULT_UNBONDING_SECONDS)
-    if not written.endswith("s"):
-        raise MalformedMessage("genesis: unbonding_time is not of the form 60s")
-    return parse_amount(written[:-1])

@@ -8,12 +8,15 @@ import pytest
 from click.testing import CliRunner
 
 from chainkit.commitments.database import MemoryDatabase
+from chainkit.modules.staking_params import decode_params
 from chainkit.primitives.errors import RuleBroken
 from isthmus.cli.daemon.options import node_url
 from isthmus.cli.node import main
 from isthmus.compose import node_parts, read_app_config
 from isthmus.discovery import find_node_application
 from isthmus.genesis_txs import verified_genesis_tx
+from relay_chain.app.governance import VOTING_PERIOD_KEY
+from relay_chain.app.staking import PARAMS_KEY
 from relay_chain.node.config import read_config
 from relay_chain.node.genesis import read_genesis
 
@@ -109,6 +112,33 @@ def test_collected_stake_makes_the_validator_and_keeps_the_supply(daemon) -> Non
         "stake": str(STAKE),
         "samoleans": "9",
     }
+
+
+def test_what_tools_change_in_genesis_counts(daemon) -> None:
+    """
+    Staking and governance take their parameters by the SDK's names; another form is refused.
+    """
+    daemon.ok("genesis", "collect-gentxs")
+    path = daemon.home / "config" / "genesis.json"
+
+    def started(old: str, new: str):
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+        config = read_app_config(daemon.home / "config" / "app.toml")
+        parts = node_parts(config, daemon.genesis, 0)
+        app = find_node_application(config.app)(MemoryDatabase(), parts)
+        app.init_chain(daemon.genesis)
+        return app._run_genesis()[0]
+
+    ctx = started('"voting_period": "172800s"', '"voting_period": "9s"')
+    voting = ctx.store("gov").get(VOTING_PERIOD_KEY)
+    ctx = started('"unbonding_time": "1814400s"', '"unbonding_time": "77s"')
+    params = decode_params(ctx.store("staking").get(PARAMS_KEY))
+
+    assert voting == b"9"
+    assert (params.unbonding_seconds, params.max_entries) == (77, 7)
+    with pytest.raises(RuleBroken, match="voting_period is not of the form 60s"):
+        started('"voting_period": "9s"', '"voting_period": "9m"')
 
 
 def test_keys_are_written_as_the_sdk_writes_them(daemon) -> None:

@@ -54,7 +54,7 @@ def test_written_network(tmp_path):
         genesis = read_genesis(folder / "genesis.json")
         assert genesis.chain_id == "hub-1"
         assert len(genesis.validators) == 4
-        assert sorted(genesis.app_state) == ["auth", "bank", "ibc", "integrity", "staking"]
+        assert sorted(genesis.app_state) == ["auth", "bank", "gov", "ibc", "integrity", "staking"]
         assert (folder / "priv_validator_key.json").stat().st_mode & 0o077 == 0
     settings = parse_settings(tomllib.loads((tmp_path / "relayer" / "relayer.toml").read_text()))
     assert [chain.chain_id for chain in settings.chains] == ["hub-1", "zone-a-1", "zone-b-1"]
