@@ -85,6 +85,7 @@ ONE_WAY = {
     "chainkit.primitives.varint.decode_zigzag": "returns the offset after it as well",
     "chainkit.primitives.bech32.decode_bech32": "returns two values, which the encoder takes",
     "chainkit.primitives.bech32.decode_checked": "returns three values, which the encoder takes",
+    "ibc.ics20_transfer.encodings.decode_value": "its encoder takes the encoding too",
     "chainkit.formats.ethereum.abi.decode_abi": "its encoder takes the types too",
     "parachains.account.contracts.abi.decode_abi": "its encoder takes the types too",
     "parachains.account.wire.decode_frame": "returns code and size, the encoder takes the payload",
