@@ -31,6 +31,8 @@ WHOLE = """
     port = "datagram"
     version = "isthmus-datagram-1"
     ordering = "ordered"
+    ibc_v2 = true
+    answer_channels = true
     [[accounts]]
     name = "carol"
     balance = 5
@@ -62,6 +64,8 @@ WRONG = {
     "paths.port": '"x"',
     "paths.version": "1",
     "paths.ordering": '"any"',
+    "paths.ibc_v2": '"yes"',
+    "paths.answer_channels": "1",
     "accounts": "[]",
     "accounts.name": '"A"',
     "accounts.balance": "0",
@@ -245,7 +249,9 @@ def test_the_reference_names_every_default() -> None:
         for field in msgspec.structs.fields(kind):
             path = prefix + field.name
             if isinstance(field.default, (str, int)) and field.default not in ("", ()):
-                assert told[path] == str(field.default), path
+                is_flag = isinstance(field.default, bool)
+                default = str(field.default).lower() if is_flag else str(field.default)
+                assert told[path] == default, path
 
 
 def test_the_example_of_the_reference_is_a_network() -> None:
