@@ -11,7 +11,7 @@ from chainkit.primitives.types import ChannelId, PortId, TimestampNs
 from chainkit.wire.codec import decode_known, encode
 from chainkit.wire.proto.ibc.applications.transfer.v1 import token_pb2, tx_pb2
 from ibc.addresses import parse_address
-from ibc.errors import InvalidAddress, InvalidCoins, InvalidType
+from ibc.errors import InvalidAddress, InvalidCoins
 from ibc.ics02_client.codec import height_from_proto
 from ibc.ics20_transfer.denoms import Hop, TracedDenom, parse_local_denom
 from ibc.ics20_transfer.errors import InvalidMemo
@@ -29,8 +29,6 @@ def decode_transfer(data: bytes, prefix: str) -> Transfer:
         raise InvalidAddress("recipient address is blank or too long")
     if len(message.memo.encode()) > MAX_MEMO_BYTES:
         raise InvalidMemo(f"memo is over {MAX_MEMO_BYTES} bytes")
-    if message.use_aliasing:
-        raise InvalidType("channels are no aliases of clients here")
     return Transfer(
         parse_port_id(message.source_port),
         parse_channel_id(message.source_channel),

@@ -28,7 +28,7 @@ from chainkit.wire.proto.ibc.applications.transfer.v1 import transfer_pb2 as cha
 from chainkit.wire.proto.ibc.core.client.v1 import client_pb2 as chainkit_dot_wire_dot_proto_dot_ibc_dot_core_dot_client_dot_v1_dot_client__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9chainkit/wire/proto/ibc/applications/transfer/v1/tx.proto\x12\x1cibc.applications.transfer.v1\x1a\x32\x63hainkit/wire/proto/cosmos/base/v1beta1/coin.proto\x1a(chainkit/wire/proto/gogoproto/gogo.proto\x1a?chainkit/wire/proto/ibc/applications/transfer/v1/transfer.proto\x1a\x33\x63hainkit/wire/proto/ibc/core/client/v1/client.proto\"\x97\x02\n\x0bMsgTransfer\x12\x13\n\x0bsource_port\x18\x01 \x01(\t\x12\x16\n\x0esource_channel\x18\x02 \x01(\t\x12.\n\x05token\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.CoinB\x04\xc8\xde\x1f\x00\x12\x0e\n\x06sender\x18\x04 \x01(\t\x12\x10\n\x08receiver\x18\x05 \x01(\t\x12\x38\n\x0etimeout_height\x18\x06 \x01(\x0b\x32\x1a.ibc.core.client.v1.HeightB\x04\xc8\xde\x1f\x00\x12\x19\n\x11timeout_timestamp\x18\x07 \x01(\x04\x12\x0c\n\x04memo\x18\x08 \x01(\t\x12\x10\n\x08\x65ncoding\x18\t \x01(\t\x12\x14\n\x0cuse_aliasing\x18\n \x01(\x08\"\'\n\x13MsgTransferResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"]\n\x0fMsgUpdateParams\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12:\n\x06params\x18\x02 \x01(\x0b\x32$.ibc.applications.transfer.v1.ParamsB\x04\xc8\xde\x1f\x00\"\x19\n\x17MsgUpdateParamsResponse2\xe5\x01\n\x03Msg\x12h\n\x08Transfer\x12).ibc.applications.transfer.v1.MsgTransfer\x1a\x31.ibc.applications.transfer.v1.MsgTransferResponse\x12t\n\x0cUpdateParams\x12-.ibc.applications.transfer.v1.MsgUpdateParams\x1a\x35.ibc.applications.transfer.v1.MsgUpdateParamsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9chainkit/wire/proto/ibc/applications/transfer/v1/tx.proto\x12\x1cibc.applications.transfer.v1\x1a\x32\x63hainkit/wire/proto/cosmos/base/v1beta1/coin.proto\x1a(chainkit/wire/proto/gogoproto/gogo.proto\x1a?chainkit/wire/proto/ibc/applications/transfer/v1/transfer.proto\x1a\x33\x63hainkit/wire/proto/ibc/core/client/v1/client.proto\"\x81\x02\n\x0bMsgTransfer\x12\x13\n\x0bsource_port\x18\x01 \x01(\t\x12\x16\n\x0esource_channel\x18\x02 \x01(\t\x12.\n\x05token\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.CoinB\x04\xc8\xde\x1f\x00\x12\x0e\n\x06sender\x18\x04 \x01(\t\x12\x10\n\x08receiver\x18\x05 \x01(\t\x12\x38\n\x0etimeout_height\x18\x06 \x01(\x0b\x32\x1a.ibc.core.client.v1.HeightB\x04\xc8\xde\x1f\x00\x12\x19\n\x11timeout_timestamp\x18\x07 \x01(\x04\x12\x0c\n\x04memo\x18\x08 \x01(\t\x12\x10\n\x08\x65ncoding\x18\t \x01(\t\"\'\n\x13MsgTransferResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"]\n\x0fMsgUpdateParams\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12:\n\x06params\x18\x02 \x01(\x0b\x32$.ibc.applications.transfer.v1.ParamsB\x04\xc8\xde\x1f\x00\"\x19\n\x17MsgUpdateParamsResponse2\xe5\x01\n\x03Msg\x12h\n\x08Transfer\x12).ibc.applications.transfer.v1.MsgTransfer\x1a\x31.ibc.applications.transfer.v1.MsgTransferResponse\x12t\n\x0cUpdateParams\x12-.ibc.applications.transfer.v1.MsgUpdateParams\x1a\x35.ibc.applications.transfer.v1.MsgUpdateParamsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MSGUPDATEPARAMS'].fields_by_name['params']._loaded_options = None
   _globals['_MSGUPDATEPARAMS'].fields_by_name['params']._serialized_options = b'\310\336\037\000'
   _globals['_MSGTRANSFER']._serialized_start=304
-  _globals['_MSGTRANSFER']._serialized_end=583
-  _globals['_MSGTRANSFERRESPONSE']._serialized_start=585
-  _globals['_MSGTRANSFERRESPONSE']._serialized_end=624
-  _globals['_MSGUPDATEPARAMS']._serialized_start=626
-  _globals['_MSGUPDATEPARAMS']._serialized_end=719
-  _globals['_MSGUPDATEPARAMSRESPONSE']._serialized_start=721
-  _globals['_MSGUPDATEPARAMSRESPONSE']._serialized_end=746
-  _globals['_MSG']._serialized_start=749
-  _globals['_MSG']._serialized_end=978
+  _globals['_MSGTRANSFER']._serialized_end=561
+  _globals['_MSGTRANSFERRESPONSE']._serialized_start=563
+  _globals['_MSGTRANSFERRESPONSE']._serialized_end=602
+  _globals['_MSGUPDATEPARAMS']._serialized_start=604
+  _globals['_MSGUPDATEPARAMS']._serialized_end=697
+  _globals['_MSGUPDATEPARAMSRESPONSE']._serialized_start=699
+  _globals['_MSGUPDATEPARAMSRESPONSE']._serialized_end=724
+  _globals['_MSG']._serialized_start=727
+  _globals['_MSG']._serialized_end=956
 # @@protoc_insertion_point(module_scope)

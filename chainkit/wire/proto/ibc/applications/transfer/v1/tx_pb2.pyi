@@ -32,7 +32,6 @@ class MsgTransfer(_message.Message):
     TIMEOUT_TIMESTAMP_FIELD_NUMBER: _builtins.int
     MEMO_FIELD_NUMBER: _builtins.int
     ENCODING_FIELD_NUMBER: _builtins.int
-    USE_ALIASING_FIELD_NUMBER: _builtins.int
     source_port: _builtins.str
     source_channel: _builtins.str
     sender: _builtins.str
@@ -40,7 +39,6 @@ class MsgTransfer(_message.Message):
     timeout_timestamp: _builtins.int
     memo: _builtins.str
     encoding: _builtins.str
-    use_aliasing: _builtins.bool
     @_builtins.property
     def token(self) -> _coin_pb2.Coin: ...
     @_builtins.property
@@ -57,11 +55,10 @@ class MsgTransfer(_message.Message):
         timeout_timestamp: _builtins.int = ...,
         memo: _builtins.str = ...,
         encoding: _builtins.str = ...,
-        use_aliasing: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timeout_height", b"timeout_height", "token", b"token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoding", b"encoding", "memo", b"memo", "receiver", b"receiver", "sender", b"sender", "source_channel", b"source_channel", "source_port", b"source_port", "timeout_height", b"timeout_height", "timeout_timestamp", b"timeout_timestamp", "token", b"token", "use_aliasing", b"use_aliasing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoding", b"encoding", "memo", b"memo", "receiver", b"receiver", "sender", b"sender", "source_channel", b"source_channel", "source_port", b"source_port", "timeout_height", b"timeout_height", "timeout_timestamp", b"timeout_timestamp", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
