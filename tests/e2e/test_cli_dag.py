@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.test_cli_network import ISTHMUS, Person
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SPEC = """
 paths = []

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.network import Process, free_ports, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 PROGRAM = str(Path(sys.executable).with_name("isthmusd"))
 CHAIN = "ibc-alpha-f5a2a988"
 

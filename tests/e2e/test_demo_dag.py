@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.test_demo_transfer import ISTHMUS, living_in, no_defects
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("network"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def run(name: str, home: Path) -> tuple[dict, subprocess.CompletedProcess]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("network")]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def test_funds_obey_the_levels_on_real_chains_of_every_kind(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.test_demo_transfer import ISTHMUS, living_in, no_defects
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("network"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def test_below_k_nothing_happens_and_from_k_on_the_client_freezes(tmp_path: Path) -> None:
