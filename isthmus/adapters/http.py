@@ -155,6 +155,8 @@ class RpcServer:
             async with asyncio.timeout(RPC_WRITE_TIMEOUT_S):
                 await response.prepare(request)
                 await response.write_eof()
+        except ConnectionError:
+            _log.debug("rpc.client_left", path=request.path)
         except TimeoutError:
             # It does not read what it asked for: closing would wait for it.
             if request.transport is not None:

@@ -626,6 +626,36 @@ async def test_half_open_and_unreading_clients_cost_their_connection(
         assert await served.result("health") == {}
 
 
+async def test_a_client_that_leaves_before_its_answer_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    It is gone when the answer is ready: nothing is logged as an error, and the node goes on.
+    """
+    answer, gate, done = Dispatcher.answer_uri, asyncio.Event(), asyncio.Event()
+
+    async def late(self: Dispatcher, method: str, values: dict[str, str]) -> Any:
+        await gate.wait()
+        done.set()
+        return await answer(self, method, values)
+
+    async with serving(tmp_path) as served:
+        monkeypatch.setattr(Dispatcher, "answer_uri", late)
+        _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        await until(lambda: served.server.open_connections() == 1)
+        writer.transport.abort()
+        await writer.wait_closed()
+        for _ in range(100):
+            await asyncio.sleep(0)  # the server hears of it in one of the next rounds
+        gate.set()
+        await done.wait()
+        await until(lambda: not served.server.open_connections())
+        monkeypatch.undo()
+        assert await served.result("health") == {}
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == []
+
+
 async def test_a_subscriber_that_never_reads_costs_its_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
