@@ -313,8 +313,11 @@ def clone(original: Process, home: Path, dialled: Sequence[Process]) -> Process:
     paths = NodePaths(home)
     paths.config.parent.mkdir(parents=True)
     paths.data.mkdir()
-    for name in ("genesis", "app", "validator_key"):
+    for name in ("genesis", "validator_key"):
         write_durably(getattr(paths, name), getattr(original.paths, name).read_bytes(), mode=0o600)
+    # On one machine the two cannot both serve the original's gRPC and REST addresses.
+    app = original.paths.app.read_text().replace("enable = true", "enable = false")
+    write_durably(paths.app, app.encode(), mode=0o600)
     write_empty_state(paths.validator_state)
     p2p_port, rpc_port = free_ports(2)
     config = read_config(original.paths.config)
