@@ -6,6 +6,7 @@ relayer's settings. Everything that others need to find the network is in ``net.
 
 import os
 import re
+import secrets
 import socket
 import time
 from collections.abc import Sequence
@@ -82,18 +83,30 @@ class NetPlace(msgspec.Struct, frozen=True):
         return next(chain for chain in self.chains if chain.name == name)
 
 
-def free_ports(count: int) -> tuple[int, ...]:
-    """Return different ports that nobody listens on now.
+_PORTS = range(16_384, 32_768)
+"""Linux gives outgoing connections ports from 32,768 on, others from 49,152."""
 
-    All are held until the last is found, so that none is given twice. Another program may
-    take one before the node does: then the node says so and stops.
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Return different ports that nobody listens on now, below those of outgoing connections.
+
+    The system takes a port of its own range for every connection that a program makes: one
+    found there may be gone when the node wants it. All are held until the last is found, so
+    that none is given twice. Another program may take one before the node does: then the
+    node says so and stops.
     """
     with ExitStack() as stack:
-        ports = []
-        for _ in range(count):
+        ports: list[int] = []
+        for port in secrets.SystemRandom().sample(_PORTS, len(_PORTS)):
+            if len(ports) == count:
+                break
             held = stack.enter_context(socket.socket())
-            held.bind((LOOPBACK, 0))
-            ports.append(int(held.getsockname()[1]))
+            try:
+                held.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            ports.append(port)
+        assert len(ports) == count, "so many ports are not free"
         return tuple(ports)
 
 

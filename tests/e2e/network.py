@@ -4,13 +4,12 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +28,7 @@ from chainkit.wire.proto.cosmos.bank.v1beta1 import query_pb2 as bank_query
 from chainkit.wire.proto.cosmos.base.v1beta1 import coin_pb2
 from isthmus.accounts import Account, derive_account
 from isthmus.config import AccountSpec, BrokerSpec, ChainSpec, NetSpec
-from isthmus.homes import FIRST_OPERATOR_INDEX, create_network, derive_accounts
+from isthmus.homes import FIRST_OPERATOR_INDEX, create_network, derive_accounts, free_ports
 from relay_chain.consensus.messages import Timeouts
 from relay_chain.node.config import (
     Endpoint,
@@ -211,14 +210,6 @@ class Wallet:
         digest = base64.b64encode(bytes.fromhex(given["hash"])).decode()
         wait_until(is_committed, seconds=60, what=f"transaction {given['hash']} in a block")
         return found[0]
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def make_network(
