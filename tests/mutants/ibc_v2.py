@@ -157,4 +157,11 @@ MUTANTS = [
         "        return None\n",
         f"{_INTEGRITY}::test_a_low_lot_does_not_rise_by_v2",
     ),
+    Mutant(
+        "v2: a list of relayers silences no report of misbehaviour",
+        "ibc/ics26_routing/routes.py",
+        "            _silent(report),",
+        "            _silent(update),",
+        f"{_TESTS}::test_a_list_of_relayers_silences_no_report_of_misbehaviour",
+    ),
 ]

@@ -15,6 +15,7 @@ from chainkit.wire.proto.ibc.core.client.v2 import query_pb2 as client_query
 from chainkit.wire.proto.ibc.core.client.v2 import tx_pb2 as client_tx
 from ibc.errors import InvalidRequest, InvalidType, Unauthorized
 from ibc.ics02_client.codec import any_to_proto, height_to_proto
+from ibc.ics02_client.port import Status
 from ibc.ics04_channel.acknowledgement import ResultAcknowledgement, encode_acknowledgement
 from ibc.ics04_channel.errors import InvalidRoute, RedundantTransaction
 from ibc.ics04_channel.messages import Outcome
@@ -23,6 +24,7 @@ from ibc.ics20_transfer.errors import InvalidDenom
 from ibc.ics20_transfer.state import escrow_address
 from ibc.ics24_host.paths import packet_commitment_v2
 from ibc.ics26_routing.port import Admission
+from ibc.testing.light_client import MISBEHAVIOUR_URL
 from ibc.testing.path import Endpoint, Path
 from ibc.v2.codec import (
     acknowledgement_v2_to_proto,
@@ -398,6 +400,29 @@ def test_only_allowed_relayers_relay(world) -> None:
         b.chain.execute(update)
     message.signer = address(b.chain, "carol")
     assert written(b.chain.execute(message)[1]) == [ACCEPTED]
+
+
+def test_a_list_of_relayers_silences_no_report_of_misbehaviour(world) -> None:
+    """Whoever saw it may freeze the client, by MsgSubmitMisbehaviour."""
+    a, b = world.path.a, world.path.b
+    b.chain.execute(
+        client_tx.MsgUpdateClientConfig(
+            client_id=b.client_id,
+            config=config_pb2.Config(allowed_relayers=[address(b.chain, "carol")]),
+            signer=b.signer(),
+        )
+    )
+    header = a.chain.headers[a.chain.commit().revision_height]
+    b.chain.execute(
+        client_v1.MsgSubmitMisbehaviour(
+            client_id=b.client_id,
+            misbehaviour=any_to_proto(header.message(MISBEHAVIOUR_URL)),
+            signer=address(b.chain, "watcher"),
+        )
+    )
+    clients = b.chain.core.channels.connections.clients
+
+    assert clients.status(b.chain.context(), b.client_id) is Status.FROZEN
 
 
 def test_answers_have_one_entry_for_each_payload(world) -> None:
