@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chainkit.primitives.errors import MalformedMessage
+from chainkit.primitives.errors import MalformedMessage, RuleBroken
 from ibc.ics04_channel.types import (
     ChannelCounterparty,
     ChannelEnd,
@@ -65,7 +65,7 @@ class User:
                 asked = user_codec.request_from_json(json.loads(arguments["request"]), request)
                 try:
                     data = route.handle(self.client.chain.context(), asked.SerializeToString())
-                except Exception as error:
+                except RuleBroken as error:
                     raise QueryFailed(path=path, code=1, codespace="sdk", log=str(error)) from error
                 return user_codec.to_json(answer.FromString(data))
         raise QueryFailed(path=path, code=6, codespace="sdk", log="unknown query path")
