@@ -7,7 +7,6 @@ signed before, handed to one node in batches, and counted until the last is in a
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from chainkit.formats.ethereum.transactions import encode_transaction, sign_tran
 from chainkit.formats.ethereum.types import DynamicFeeTransaction, Transaction
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from chainkit.primitives.types import Address, ChainId, Denom, TimestampNs
+from isthmus.homes import free_ports
 from parachains.account.genesis import Genesis
 from parachains.account.kind import CHAIN_KIND, evm_chain_id
 from parachains.account.ledger import ChainIdentity, Ledger
@@ -107,16 +107,6 @@ def _through_the_ledger() -> list[Row]:
     ]
 
 
-def _free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    for each in held:
-        each.bind(("127.0.0.1", 0))
-    ports = [int(each.getsockname()[1]) for each in held]
-    for each in held:
-        each.close()
-    return ports
-
-
 @contextmanager
 def _network() -> Iterator[Sequence[WrittenNode]]:
     folder = Path(tempfile.mkdtemp(prefix="isthmus-bench-"))
@@ -136,7 +126,7 @@ def _network() -> Iterator[Sequence[WrittenNode]]:
         applications=(),
         genesis={},
     )
-    nodes = CHAIN_KIND.write_chain(folder, plan, iter(_free_ports(8)))
+    nodes = CHAIN_KIND.write_chain(folder, plan, iter(free_ports(8)))
     processes = []
     try:
         for node in nodes:

@@ -11,10 +11,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 
 import pytest
 
+from isthmus.homes import free_ports
 from parachains.dag import connections as limits
 from parachains.dag import wire
 from parachains.dag.settings import DagSettings, write_settings
@@ -26,14 +27,6 @@ DEADLINE_S = 120
 MINING = 3
 FUNDS = 1_000_000
 CHAIN_ID = "dag-1"
-
-
-def free_ports(count):
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 class Refused(Exception):

@@ -15,6 +15,7 @@ from dataclasses import replace
 import pytest
 
 from chainkit.formats.bitcoin.encoding import encode_compact_size
+from isthmus.homes import free_ports
 from parachains.utxo import node as limits
 from parachains.utxo import wire
 from parachains.utxo.parameters import REGTEST
@@ -23,14 +24,6 @@ from tests.utxo_worlds import UtxoWorld
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
 DEADLINE_S = 60
-
-
-def free_ports(count):
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 class Node:
