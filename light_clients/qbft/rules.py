@@ -126,22 +126,6 @@ def require_trusted(client: ClientState, trusted: ConsensusState, now: Timestamp
         )
 
 
-def trust_needed(trusted: tuple[Address, ...], message: SealedHeader) -> int:
-    """Return how many of the trusted validators must have sealed a header.
-
-    Two thirds. By votes one validator joins or leaves with the next block, and a quorum of the
-    new set may then be one short of it: for the next height and such a set one seal less is
-    enough. A correct validator is still among them (a set of one that grows to two needs both):
-    it vouches for the set, and two thirds of the set for the block.
-    """
-    needed = quorum_of(len(trusted))
-    changed = set(trusted).symmetric_difference(message.extra.validators)
-    next_height = message.trusted_height.revision_height + 1
-    if len(changed) == 1 and message.height.revision_height == next_height:
-        return needed - 1
-    return needed
-
-
 def verify_seals(trusted: tuple[Address, ...], message: SealedHeader) -> None:
     """Check that two thirds of the header's set, and of the trusted one, sealed the header.
 
@@ -171,6 +155,6 @@ def verify_seals(trusted: tuple[Address, ...], message: SealedHeader) -> None:
             raise errors.DuplicateSeal(validator=sealer)
         sealers.add(sealer)
     vouching = len(sealers.intersection(trusted))
-    needed = trust_needed(trusted, message)
+    needed = quorum_of(len(trusted))
     if vouching < needed:
         raise errors.NotEnoughTrust(f"{vouching} seals of {needed} needed in the trusted set")

@@ -133,6 +133,17 @@ class Chain:
         self.head = self._write(made)
         return self.head
 
+    def add_seals(self, sealed: Block) -> None:
+        """Store the newest block again with more seals; its hash stays.
+
+        Raises:
+            OperationFailed: The disk refused; nothing was written.
+        """
+        assert block_hash(sealed.header) == self.head.hash
+        number = sealed.header.number
+        self._database.write({height_key(_BLOCK, number): encode_block(sealed)})
+        self.head = self._recent[number] = StoredBlock(sealed, self.head.hash)
+
     def at(self, number: int) -> StoredBlock | None:
         """Return the block at a number, or None."""
         found = self._recent.get(number)

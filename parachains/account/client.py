@@ -191,25 +191,48 @@ class AccountClient(IbcQueries):
     async def updates(self, trusted: Height, target: BlockHeight) -> tuple[AnyValue, ...]:
         """Return the sealed header of ``target``, and those before it that it needs.
 
-        Where validators changed, the trusted ones may not have sealed it: then a header half way
-        comes first, down to the next height, which is always trusted.
+        Where validators changed, too few of the trusted ones may have sealed it: then a header
+        half way comes first, down to the next height. Where too few sealed that one too, as a
+        set that lost a member may decide with less than two thirds of the set before, it is the
+        first later header that enough of them sealed.
+
+        Raises:
+            OperationFailed: No header up to ``target`` has the seals; a later one may.
         """
-        if target <= trusted.revision_height:
+        base = trusted.revision_height
+        if target <= base:
             return ()
-        known = {trusted.revision_height: await self._header(trusted.revision_height)}
-        wanted, steps = [int(target)], [trusted.revision_height]
-        found = []
+        known = {base: await self._header(base)}
+        wanted, found = [int(target)], []
         while wanted:
-            base, height = steps[-1], wanted[-1]
-            if height not in known:
-                known[height] = await self._header(height)
-            message = sealed_header(known[height], Height(0, base))
-            if height == base + 1 or _is_trusted(known[base], message):
-                found.append(encode_header_message(message))
-                steps.append(wanted.pop())
-            else:
-                wanted.append((base + height) // 2)
+            height = wanted[-1]
+            message = await self._message(known, base, height)
+            if not _is_trusted(known[base], message):
+                if height > base + 1:
+                    wanted.append((base + height) // 2)
+                    continue
+                message = await self._first_trusted(known, base, target)
+            found.append(encode_header_message(message))
+            base = message.height.revision_height
+            wanted = [each for each in wanted if each > base]
         return tuple(found)
+
+    async def _message(self, known: dict[int, Header], base: int, height: int) -> SealedHeader:
+        if height not in known:
+            known[height] = await self._header(height)
+        return sealed_header(known[height], Height(0, base))
+
+    async def _first_trusted(
+        self, known: dict[int, Header], base: int, target: int
+    ) -> SealedHeader:
+        for height in range(base + 2, target + 1):
+            message = await self._message(known, base, height)
+            if _is_trusted(known[base], message):
+                return message
+        raise OperationFailed(
+            f"{self.chain_id}: of the blocks {base + 1} to {target} none is sealed by two thirds "
+            f"of the validators of block {base}; waiting for one"
+        )
 
     async def fork_evidence(self, state: AnyValue, agreed: Height) -> tuple[AnyValue, ...]:  # noqa: ARG002 - sealed blocks are final
         """Return nothing: one node has one chain, and two sealed headers come from a watcher."""

@@ -14,7 +14,7 @@ import structlog
 
 from chainkit.commitments.database import KeyValueDatabase
 from chainkit.formats.ethereum.bft_extra_data import ValidatorVote
-from chainkit.formats.ethereum.qbft import block_hash, make_seal
+from chainkit.formats.ethereum.qbft import block_hash, make_seal, seal_hash
 from chainkit.formats.ethereum.signatures import address_of
 from chainkit.formats.ethereum.types import Block
 from chainkit.primitives.errors import RuleBroken
@@ -34,6 +34,8 @@ from parachains.account.consensus.messages import (
     BlockTimeReached,
     Broadcast,
     BuildBlock,
+    Commit,
+    CommitPayload,
     Decide,
     Draft,
     Effect,
@@ -50,6 +52,7 @@ from parachains.account.consensus.messages import (
     ScheduleResend,
     ScheduleTimeout,
     Sign,
+    Signed,
     StartHeight,
     WaitForBlockTime,
 )
@@ -67,7 +70,13 @@ from parachains.account.consensus.wal_codec import decode_entry, encode_entry
 from parachains.account.flat import height_key
 from parachains.account.ledger import LedgerBlock
 from parachains.account.mempool import Mempool
-from parachains.account.sealing import SealingRules, check_seals, judge_proposed, unsealed_extra
+from parachains.account.sealing import (
+    SealingRules,
+    check_seals,
+    judge_proposed,
+    unsealed_extra,
+    with_late_seal,
+)
 
 _log = structlog.get_logger()
 MAX_CLOCK_DRIFT_S = 10
@@ -193,6 +202,8 @@ class Engine:
     def receive(self, message: Message, peer: PeerId) -> bool:
         """Take a peer's decoded message; return whether nothing was refused."""
         self._refused = False
+        if isinstance(message, Commit) and message.signed.payload.height == self.height - 1:
+            self._keep_late_seal(message.signed)
         self.feed(MessageReceived(message, peer))
         return not self._refused
 
@@ -351,6 +362,19 @@ class Engine:
         assert isinstance(block, EthereumBlock)
         made = self._made.get(block.block_hash) or self._judge(block.block)
         self._store(made, block.sealed(effect.seals))
+
+    def _keep_late_seal(self, signed: Signed[CommitPayload]) -> None:
+        """Add a seal that came after the newest block was decided.
+
+        A light client that still trusts an earlier, larger set may need more than this set's
+        quorum. Seals are no part of the block's hash, and the next block ends the wait for them.
+        """
+        block = self._chain.head.block
+        if not block.header.number or signed.payload.digest != seal_hash(block.header):
+            return
+        sealed = with_late_seal(block, signed.author, signed.payload.seal)
+        if sealed is not None:
+            self._chain.add_seals(sealed)
 
     def _store(self, made: LedgerBlock, sealed: Block) -> None:
         """Store a block, forget the log of its height, and begin the next."""

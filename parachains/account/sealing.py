@@ -3,15 +3,17 @@
 The validators of a block are those after its parent, and its vote must be one that may be counted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chainkit.formats.ethereum.bft_extra_data import ValidatorVote
+from chainkit.formats.ethereum.bft_extra_data import ValidatorVote, recover_seal
 from chainkit.formats.ethereum.limits import VANITY_BYTES
 from chainkit.formats.ethereum.qbft import (
     QbftExtraData,
     decode_extra_data,
     encode_extra_data,
     recover_seals,
+    seal_hash,
+    with_extra_data,
 )
 from chainkit.formats.ethereum.types import Block, Header
 from chainkit.primitives.errors import RuleBroken
@@ -81,6 +83,32 @@ def check_seals(header: Header, validators: tuple[Address, ...]) -> None:
         raise BlockRefused("seals", "a seal is of no validator")
     if len(sealers) < quorum_of(len(validators)):
         raise BlockRefused("seals", f"{len(sealers)} of {len(validators)} validators sealed")
+
+
+def with_late_seal(block: Block, author: Address, seal: bytes) -> Block | None:
+    """Return a sealed block with the seal of one more validator; None where it adds none.
+
+    Args:
+        block: As it is on the chain.
+        author: Who says that the seal is its own.
+        seal: 65 bytes over the block's seal hash.
+    """
+    extra = decode_extra_data(block.header.extra_data)
+    if author not in extra.validators or len(extra.seals) == len(extra.validators):
+        return None
+    by_author = dict(zip(recover_seals(block.header), extra.seals, strict=True))
+    if author in by_author or not _is_seal_of(author, block.header, seal):
+        return None
+    by_author[author] = seal
+    seals = tuple(by_author[each] for each in extra.validators if each in by_author)
+    return replace(block, header=with_extra_data(block.header, replace(extra, seals=seals)))
+
+
+def _is_seal_of(author: Address, header: Header, seal: bytes) -> bool:
+    try:
+        return recover_seal(seal_hash(header), seal) == author
+    except RuleBroken:
+        return False
 
 
 def judge_proposed(

@@ -204,6 +204,27 @@ MUTANTS = [
         REFUSED,
     ),
     Mutant(
+        "qbft-client-one-seal-less-where-the-set-changed",
+        f"{CLIENT}/rules.py",
+        "    needed = quorum_of(len(trusted))\n",
+        "    needed = quorum_of(len(trusted)) - (set(trusted) != members)\n",
+        f"{LIGHT}::test_a_quorum_of_the_new_set_alone_is_not_enough",
+    ),
+    Mutant(
+        "qbft-late-seals-are-lost",
+        "parachains/account/engine.py",
+        "        if sealed is not None:\n            self._chain.add_seals",
+        "        if sealed is None:\n            self._chain.add_seals",
+        f"{VOTES}::test_a_block_gets_the_seals_that_come_late",
+    ),
+    Mutant(
+        "qbft-a-late-seal-may-be-anybodys",
+        "parachains/account/sealing.py",
+        "        return recover_seal(seal_hash(header), seal) == author\n",
+        "        return bool(recover_seal(seal_hash(header), seal))\n",
+        f"{VOTES}::test_only_a_missing_validators_own_seal_is_added",
+    ),
+    Mutant(
         "qbft-client-more-seals-than-validators",
         f"{CLIENT}/rules.py",
         "    if len(seals) > len(validators):\n",

@@ -6,8 +6,15 @@ from dataclasses import replace
 import pytest
 
 from chainkit.formats.ethereum.bft_extra_data import ValidatorVote
-from chainkit.formats.ethereum.qbft import decode_extra_data, with_extra_data
-from chainkit.primitives.errors import MalformedMessage
+from chainkit.formats.ethereum.qbft import (
+    block_hash,
+    decode_extra_data,
+    make_seal,
+    recover_seals,
+    seal_hash,
+    with_extra_data,
+)
+from chainkit.primitives.errors import MalformedMessage, OperationFailed
 from chainkit.primitives.heights import Height
 from chainkit.runtime.context import Context, ExecutionMode
 from chainkit.runtime.store import MemoryStore, Overlay
@@ -25,9 +32,10 @@ from parachains.account.consensus.votes import (
 from parachains.account.errors import BlockRefused, InvalidRpcParams, RpcLimitExceeded
 from parachains.account.rpc import Eth, answer
 from parachains.account.rpc_votes import ValidatorVotes
-from parachains.account.sealing import SealingRules, check_extra, check_seals
+from parachains.account.sealing import SealingRules, check_extra, check_seals, with_late_seal
 from tests.account_network import VALIDATORS, Network
 from tests.account_relayed import InProcessAccount
+from tests.account_worlds import SAM
 from tests.relaying import SECOND, FakeClock
 
 ADDRESSES = tuple(user.address for user in VALIDATORS)
@@ -317,6 +325,96 @@ def test_the_light_client_follows_every_change() -> None:
             LIGHT_CLIENT.update_state(context(clock), store, update)
         assert LIGHT_CLIENT.latest_height(store) == Height(0, target)
     assert len(asyncio.run(client.updates(start, head))) <= head - start.revision_height
+
+
+def follow(client, store, clock, target):
+    """Bring the light client to ``target`` by the relayer's updates; return how many it took."""
+    updates = asyncio.run(client.updates(LIGHT_CLIENT.latest_height(store), target))
+    for update in updates:
+        LIGHT_CLIENT.verify_client_message(context(clock), store, update)
+        LIGHT_CLIENT.update_state(context(clock), store, update)
+    return len(updates)
+
+
+def test_a_client_waits_for_a_header_that_enough_of_its_validators_sealed() -> None:
+    """
+    Four drop one while another is down: two seals of three keep the chain going, but three of the
+    four that the client trusts are needed. Once the other was back, its seal leads past the change,
+    and two of three are enough from there.
+    """
+    clock = FakeClock((1_700_000_000 + 5) * SECOND)
+    account = InProcessAccount(clock)
+    network = account.network
+    for _ in range(3):
+        account.block()
+    wish(network, (0, 1, 2), D, add=False)
+    while network.nodes[0].engine.validators != (A, B, C):
+        network.run(0.1)
+    changed = network.nodes[0].height
+    client, store = account.client(), MemoryStore()
+    new = asyncio.run(client.new_client(None))
+    assert decode_extra_data(network.nodes[0].chain.head.header.extra_data).validators == ADDRESSES
+    clock.advance((network.now - clock.now()) // SECOND + 1)
+    LIGHT_CLIENT.initialize(context(clock), store, new.client_state, new.consensus_state)
+    network.kill(2)
+    for _ in range(20):
+        account.block()
+    alone = network.nodes[0].height
+    assert alone > changed + 2
+    with pytest.raises(OperationFailed, match="none is sealed by two thirds of the validators of"):
+        asyncio.run(client.updates(Height(0, changed), alone))
+    network.start(2)
+    for _ in range(10):
+        account.block()
+    network.kill(1)
+    for _ in range(10):
+        account.block()
+    head = network.nodes[0].height
+    assert len(recover_seals(network.nodes[0].chain.head.header)) == 2
+
+    assert follow(client, store, clock, head) == 2
+    assert LIGHT_CLIENT.latest_height(store) == Height(0, head)
+
+
+# --- late seals -------------------------------------------------------------------------
+
+
+def test_a_block_gets_the_seals_that_come_late() -> None:
+    """Three of four decide; the fourth's seal is added, in the set's order, and the hash stays."""
+    network = Network()
+    network.run(6)
+
+    for node in network.nodes:
+        stored = [node.chain.at(number) for number in range(1, node.height + 1)]
+        assert [block_hash(each.header) for each in stored] == [each.hash for each in stored]
+        assert {recover_seals(each.header) for each in stored} == {ADDRESSES}
+        node.open()
+        assert recover_seals(node.chain.head.header) == ADDRESSES
+
+
+def test_only_a_missing_validators_own_seal_is_added() -> None:
+    """Not one that is there, a stranger's, another's, another block's, or no seal at all."""
+    network = Network()
+    network.run(4)
+    chain = network.nodes[0].chain
+    block, older = chain.at(2).block, chain.at(1).header
+    extra = decode_extra_data(block.header.extra_data)
+    short = replace(
+        block, header=with_extra_data(block.header, replace(extra, seals=extra.seals[:3]))
+    )
+    digest = seal_hash(block.header)
+
+    assert with_late_seal(short, D, extra.seals[3]) == block
+    assert with_late_seal(block, D, extra.seals[3]) is None
+    for author, seal in (
+        (A, extra.seals[0]),
+        (D, extra.seals[0]),
+        (SAM.address, make_seal(SAM.key, digest)),
+        (D, make_seal(VALIDATORS[3].key, seal_hash(older))),
+        (D, bytes(65)),
+        (D, b""),
+    ):
+        assert with_late_seal(short, author, seal) is None
 
 
 def context(clock):
