@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import click
@@ -91,6 +92,7 @@ async def _run(home: Path, place: NetPlace, output: Output) -> None:
     try:
         async with Devnet(home, children) as net, NetReader(place) as reader:
             await wait_for_blocks(place, reader, output, net)
+            await wait_for_final_blocks(home, output, net)
             await wait_for_channels(home, place.spec, output, net)
             await bind_to_clients(home, output)
             output.result(describe(home, place), lambda: _introduce(home, place))
@@ -121,6 +123,27 @@ async def wait_for_blocks(place: NetPlace, reader: NetReader, output: Output, ne
         targets = [max(node.height for node in nodes) + 1 for nodes in seen]
 
 
+async def wait_for_final_blocks(home: Path, output: Output, net: Devnet) -> None:
+    """Wait until every chain has a block that clients may build on.
+
+    On a chain with proof of work that is later than its first block.
+
+    Raises:
+        NotReady: It took too long; the reason is the chain's own.
+        ChildEnded: A process ended.
+    """
+
+    async def silent(users: Mapping[str, ChainUser]) -> str:
+        for user in users.values():
+            try:
+                await user.client.status()
+            except OperationFailed as error:
+                return f"waiting: {error}"
+        return ""
+
+    await _wait_while(home, silent, output, net, READY_TIMEOUT_S)
+
+
 async def wait_for_channels(home: Path, spec: NetSpec, output: Output, net: Devnet) -> None:
     """Wait until the relayer has opened every channel that the network is to have.
 
@@ -128,24 +151,39 @@ async def wait_for_channels(home: Path, spec: NetSpec, output: Output, net: Devn
         NotReady: It took too long; the reason names the channel and how far it is.
         ChildEnded: A process ended.
     """
-    deadline = time.monotonic() + CHANNELS_TIMEOUT_S
+
+    async def absent(users: Mapping[str, ChainUser]) -> str:
+        try:
+            missing = missing_channels(spec, await all_links(users))
+        except OperationFailed as error:
+            missing = (str(error),)
+        return f"waiting for the relayer to open {missing[0]}" if missing else ""
+
+    await _wait_while(home, absent, output, net, CHANNELS_TIMEOUT_S)
+
+
+async def _wait_while(
+    home: Path,
+    reason_to_wait: Callable[[Mapping[str, ChainUser]], Awaitable[str]],
+    output: Output,
+    net: Devnet,
+    timeout_s: float,
+) -> None:
+    """Wait as long as there is a reason, and say it whenever it is another."""
+    deadline = time.monotonic() + timeout_s
     told = ""
     async with Session(home) as session:
         users = await session.users()
         while True:
             net.check()
-            try:
-                missing = missing_channels(spec, await all_links(users))
-            except OperationFailed as error:
-                missing = (str(error),)
-            if not missing:
+            reason = await reason_to_wait(users)
+            if not reason:
                 return
-            reason = f"waiting for the relayer to open {missing[0]}"
             if reason != told:
                 output.progress(reason)
                 told = reason
             if time.monotonic() > deadline:
-                raise NotReady(reason=reason, timeout_s=CHANNELS_TIMEOUT_S)
+                raise NotReady(reason=reason, timeout_s=timeout_s)
             await asyncio.sleep(POLL_S)
 
 
