@@ -89,6 +89,8 @@ def chain_to_proto(chain: ChainRecord) -> pb.Chain:
         seen_height=chain.seen_height,
         packets=chain.packets,
         packets_epoch=chain.packets_epoch,
+        full_epochs=chain.full_epochs,
+        full_epoch=chain.full_epoch,
     )
 
 
@@ -118,6 +120,8 @@ def load_chain(data: bytes) -> ChainRecord:
         value.seen_height,
         value.packets,
         value.packets_epoch,
+        value.full_epochs,
+        value.full_epoch,
     )
 
 
@@ -296,6 +300,7 @@ def params_to_proto(params: Params) -> pb.Params:
         bond_denom=params.bond_denom,
         challenge_blocks=params.challenge_blocks,
         appeal_blocks=params.appeal_blocks,
+        flood_epochs=params.flood_epochs,
     )
 
 
@@ -322,4 +327,5 @@ def load_params(data: bytes) -> Params:
         value.bond_denom,
         value.challenge_blocks,
         value.appeal_blocks,
+        value.flood_epochs,
     )

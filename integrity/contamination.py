@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from chainkit.primitives.types import Address, ChannelId, Denom
+from integrity.isolation import last_known_good
 from integrity.lots import MIXED, Lot, Lots
-from integrity.monitor import last_known_good
 from integrity.records import ChainRecord, PacketRecord
 from integrity.store import IntegrityStore
 

@@ -8,6 +8,7 @@ destination, and the hub in between is the trusted subject that moves it.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.hashing import sha256
 from chainkit.primitives.types import Address, ChannelId, ClientId, PortId
 from chainkit.runtime.context import Context
@@ -30,10 +31,12 @@ from integrity.endorsements import Endorsement
 from integrity.errors import (
     ChainIsolated,
     QuotaExceeded,
+    ReturnExcess,
     ReturnMemo,
     ReturnReceiver,
     SeveralPayloads,
 )
+from integrity.isolation import FRAUDS, INFLATED, cut_off, quota_used_up
 from integrity.levels import LevelState, level_before_fall
 from integrity.lifting import account_of, find_lift, need_of, use, words_of
 from integrity.records import (
@@ -181,6 +184,20 @@ class IntegrityGuard:
             case None:
                 return acknowledgement
 
+    def hear_refusal(self, ctx: Context, source: RemotePort, refusal: RuleBroken) -> None:
+        """Cut off a zone whose own packet proves that it inflates.
+
+        The light client has verified that the zone's state says so: no user and no relayer
+        can make an honest zone send back more than it was sent.
+        """
+        if not isinstance(refusal, ReturnExcess):
+            return
+        store = open_store(ctx)
+        chain = store.chain_of_client(source.client_id)
+        if chain is not None and chain.isolated not in FRAUDS:
+            store.set_chain(cut_off(ctx, store, chain, INFLATED, store.params()))
+            store.convict(chain.name)
+
     def _flow(
         self,
         ctx: Context,
@@ -268,7 +285,10 @@ class IntegrityGuard:
         if used >= params.packets_per_epoch:
             raise QuotaExceeded(f"{used} packets in epoch {epoch}")
         if source.is_bound:
-            store.update_chain(replace(chain, packets=used + 1, packets_epoch=epoch))
+            counted = replace(chain, packets=used + 1, packets_epoch=epoch)
+            if used + 1 == params.packets_per_epoch:
+                counted = quota_used_up(ctx, counted, epoch, params)
+            store.update_chain(counted)
 
     def _hold(
         self, ctx: Context, store: IntegrityStore, packet: Packet, source: Ends, relayer: Address

@@ -180,7 +180,7 @@ class IntegrityModule(BaseModule):
         if not chain.isolated:
             raise InvalidTransition(f"{chain.name} is not isolated")
         store.thaw(chain.name)
-        store.set_chain(replace(chain, isolated="", isolated_at=0))
+        store.set_chain(replace(chain, isolated="", isolated_at=0, full_epochs=0))
 
     def release(self, ctx: Context, message: endorsing.Release) -> None:
         """End the quarantine of a chain's lots: governance's.
@@ -289,6 +289,7 @@ def _params(state: Mapping[str, object], prefix: str) -> Params:
         text(state, "bond_denom", default.bond_denom),
         integer(state, "challenge_blocks", default.challenge_blocks),
         integer(state, "appeal_blocks", default.appeal_blocks),
+        integer(state, "flood_epochs", default.flood_epochs),
     )
 
 

@@ -20,12 +20,10 @@ from integrity.axes import (
     history_score,
     liveness_score,
 )
+from integrity.isolation import FROZEN, HALTED, cut_off, isolate
 from integrity.levels import observe
 from integrity.records import HUB, ChainRecord, LevelRecord, Params
 from integrity.store import IntegrityStore, open_store
-
-HALTED = "it brought no new height"
-FROZEN = "misbehaviour was proved, its client is frozen"
 
 
 class OwnFacts(Protocol):
@@ -48,15 +46,17 @@ class Monitor:
         """Measure the chains: freeze and isolate on proof, fall at once, rise slowly.
 
         Within an epoch only a proof of misbehaviour changes what is measured of another
-        chain. So a block looks at the hub itself and at the clients that were frozen since
-        the one before, and only the first block of an epoch at every chain.
+        chain. So a block looks at the hub itself, at the clients that were frozen since the
+        one before and at the chains that the ledger of zones convicted, and only the first
+        block of an epoch at every chain.
         """
         store = open_store(ctx)
         params = store.params()
         since = store.measured_at()
         boundary = params.epoch(ctx.height) > params.epoch(since)
         store.set_measured_at(ctx.height)
-        chains = store.chains() if boundary else self._touched(ctx, store, since)
+        convicted = store.take_convicted()
+        chains = store.chains() if boundary else self._touched(ctx, store, since, convicted)
         for chain in tuple(chains):
             seen = self._count_epoch(ctx, chain, params) if boundary else chain
             seen = self._isolate(ctx, store, seen, params)
@@ -64,11 +64,15 @@ class Monitor:
             if seen != chain:
                 store.set_chain(seen)
 
-    def _touched(self, ctx: Context, store: IntegrityStore, since: int) -> Iterator[ChainRecord]:
-        """Yield the hub, and the chains of which misbehaviour was proved since a height."""
+    def _touched(
+        self, ctx: Context, store: IntegrityStore, since: int, convicted: tuple[str, ...]
+    ) -> Iterator[ChainRecord]:
+        """Yield the hub, and the chains of which a fraud was proved since a height."""
         frozen = (store.chain_of_client(each) for each in self.clients.frozen_since(ctx, since))
-        for chain in (store.chain(HUB), *frozen):
-            if chain is not None:
+        seen: set[str] = set()
+        for chain in (store.chain(HUB), *frozen, *map(store.chain, convicted)):
+            if chain is not None and chain.name not in seen:
+                seen.add(chain.name)
                 yield chain
 
     def remeasure(
@@ -179,37 +183,10 @@ class Monitor:
         except ClientNotFound:
             return chain
         if frozen and chain.isolated != FROZEN:
-            return self.cut_off(ctx, store, chain, FROZEN, params)
+            return cut_off(ctx, store, chain, FROZEN, params)
         stale = params.stale_epochs and chain.silent_epochs >= params.stale_epochs
         if stale and not chain.isolated:
-            _tell(ctx, chain.name, HALTED)
-            return replace(chain, isolated=HALTED, isolated_at=ctx.height)
+            return isolate(ctx, chain, HALTED)
         if chain.isolated == HALTED and not chain.silent_epochs:
             return replace(chain, isolated="", isolated_at=0)
         return chain
-
-    def cut_off(
-        self,
-        ctx: Context,
-        store: IntegrityStore,
-        chain: ChainRecord,
-        reason: str,
-        params: Params,
-    ) -> ChainRecord:
-        """Return the chain isolated for a proved fraud; its recent lots go into quarantine.
-
-        What was accepted since the beginning of the epoch before is held to be doubtful: the
-        fraud can be no newer than its proof, and that it is older nobody has shown.
-        """
-        store.freeze(chain.name, last_known_good(params, ctx.height))
-        _tell(ctx, chain.name, reason)
-        return replace(chain, isolated=reason, isolated_at=ctx.height, fraud_at=ctx.height)
-
-
-def last_known_good(params: Params, height: int) -> int:
-    """Return from where on what a chain brought is doubtful if it fell at a height."""
-    return max((params.epoch(height) - 1) * params.epoch_blocks, 1)
-
-
-def _tell(ctx: Context, name: str, reason: str) -> None:
-    ctx.emit(Event("integrity_isolated", (("chain", name), ("reason", reason))))

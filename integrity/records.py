@@ -41,6 +41,8 @@ class Params:
     """How long an endorsement can be challenged before it acts, and after it acted."""
     appeal_blocks: int = 300
     """After how long an appeal is refused that nobody supported."""
+    flood_epochs: int = 3
+    """Epochs in a row with its quota used up after which a zone is cut off; 0 for never."""
 
     def __post_init__(self) -> None:
         if self.epoch_blocks < 1 or self.hold_blocks < 1 or self.packets_per_epoch < 1:
@@ -88,6 +90,9 @@ class ChainRecord:
     packets: int = 0
     """Packets accepted from it in ``packets_epoch``."""
     packets_epoch: int = 0
+    full_epochs: int = 0
+    """Epochs in a row in which its quota was used up; the last is ``full_epoch``."""
+    full_epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

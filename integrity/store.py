@@ -58,6 +58,7 @@ _FLOOR = b"floor/"
 _POLICY = b"policy/"
 _HELD = b"held/"
 _FROZEN = b"frozen/"
+_CONVICTED = b"convicted/"
 
 
 def _height(height: int) -> bytes:
@@ -288,6 +289,17 @@ class IntegrityStore:
     def thaw(self, source: str) -> None:
         """End the quarantine of a chain's lots."""
         self.kv.delete(_FROZEN + source.encode())
+
+    def convict(self, name: str) -> None:
+        """Have a chain measured in the next block: a fraud of its own was proved."""
+        self.kv.set(_CONVICTED + name.encode(), b"\x01")
+
+    def take_convicted(self) -> tuple[str, ...]:
+        """Return the chains of which a fraud was proved since the last block, and forget them."""
+        keys = [key for key, _ in self.kv.iterate(_CONVICTED, prefix_end(_CONVICTED))]
+        for key in keys:
+            self.kv.delete(key)
+        return tuple(key[len(_CONVICTED) :].decode() for key in keys)
 
     def quarantines(self) -> dict[str, int]:
         """Return the chains in quarantine, and from which height."""

@@ -14,8 +14,13 @@ HOSTILE = "east"
 VICTIM = "north"
 FLOOD = 30
 """Packets of a flood in each block: more than twice what a block of the hub takes."""
-THEFT = 40
-"""Base units that an inflating zone sends back in each packet."""
+THEFT = 60
+"""Base units that an inflating or forging zone sends back in each packet."""
+
+DENIED = 300
+"""Base units of a payment to a forging zone that it will deny."""
+SHORT_NS = 2_000_000_000
+"""The timeout of such a payment."""
 
 Attack = Callable[[World], None]
 """What the hostile zone and its relayer do before one block of the hub."""
@@ -65,7 +70,21 @@ def spam(world: World) -> None:
 
 
 def forge(world: World) -> None:
-    """Bring packets that were never sent, with the proof of those that were."""
+    """Deny what it received: the hub refunds, and the zone sends it back all the same."""
+    zone = world.zones[HOSTILE]
+    voucher = world.voucher(VICTIM, HOSTILE)
+    if not zone.denies:
+        zone.denies = True
+        world.send(VICTIM, HOSTILE, DENIED, timeout_ns=SHORT_NS)
+    if zone.chain.balance("user", voucher) >= THEFT:
+        world.send(HOSTILE, VICTIM, THEFT, voucher)
+
+
+def impersonate(world: World) -> None:
+    """Bring packets that the zone never sent, with the proof of those that it did.
+
+    Of this the zone is innocent: its relayer, who may be anybody, is the forger.
+    """
     zone = world.zones[HOSTILE]
     packet = world.send(HOSTILE, VICTIM, 1)
     updated = world.update(zone)
@@ -86,3 +105,4 @@ ATTACKS: Mapping[str, Attack] = MappingProxyType(
         "forging": forge,
     }
 )
+"""By name; each ends with the zone cut off."""

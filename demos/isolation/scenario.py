@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from demos.isolation.attacks import ATTACKS, HOSTILE, VICTIM, Attack
+from demos.isolation.attacks import ATTACKS, HOSTILE, VICTIM, Attack, impersonate
 from demos.isolation.world import ROOM, World
 from demos.story import Story
 from isthmus.cli.output import Output
@@ -93,7 +93,8 @@ class IsolationDemo:
         """Run it; nothing is kept in ``home``, since all is in this process.
 
         Returns:
-            Whether the others kept their throughput, and no loss passed its limit.
+            Whether the others kept their throughput, no loss passed its limit, and who was
+            hostile was cut off.
         """
         del home
         with Story() as story:
@@ -103,24 +104,30 @@ class IsolationDemo:
             for name, attack in ATTACKS.items():
                 outcomes[name] = run(attack)
                 story.say(_line(name, outcomes[name], calm))
+            innocent = run(impersonate)
+            story.say(f"forged by a relayer: {_line('the zone', innocent, calm)}")
             open_gate = run(ATTACKS["spamming"], gated=False)
             story.say(f"spamming, without the gate: ratio {_ratio(open_gate, calm):.2f}")
         ratios = {name: _ratio(outcome, calm) for name, outcome in outcomes.items()}
         least = min(ratios.values())
         bounded = all(outcome.lost <= outcome.limit for outcome in outcomes.values())
+        cut_off = all(outcome.isolated_after for outcome in outcomes.values())
         values = {
-            "ok": least >= LEAST and bounded,
+            "ok": least >= LEAST and bounded and cut_off and not innocent.reason,
+            "all_isolated": cut_off,
             "least_ratio": least,
             "undisturbed_packets_per_block": calm.per_block(),
             "room_of_a_block": ROOM,
             "attacks": {name: _json(outcome, ratios[name]) for name, outcome in outcomes.items()},
+            "forged_by_a_relayer": _json(innocent, _ratio(innocent, calm)),
             "spamming_without_gate_ratio": _ratio(open_gate, calm),
         }
         output.result(
             values,
             lambda: (
                 f"the others kept {least:.2f} of their throughput or more; no loss above what"
-                " the zone held"
+                " the zone held; every hostile zone was cut off, and none for what a relayer"
+                " forged in its name"
             ),
         )
         return bool(values["ok"])
@@ -131,7 +138,11 @@ def _ratio(outcome: Outcome, calm: Outcome) -> float:
 
 
 def _line(name: str, outcome: Outcome, calm: Outcome) -> str:
-    end = f"cut off after {outcome.isolated_after} blocks" if outcome.isolated_after else "bounded"
+    end = (
+        f"cut off after {outcome.isolated_after} blocks ({outcome.reason})"
+        if outcome.isolated_after
+        else "not cut off"
+    )
     return (
         f"{name}: ratio {_ratio(outcome, calm):.2f}, {end}, level {outcome.level}, "
         f"{outcome.kept_out} messages kept out, {outcome.lost} lost of at most {outcome.limit}"

@@ -32,6 +32,7 @@ from ibc.ics04_channel.codec import packet_to_proto
 from ibc.ics04_channel.types import Packet
 from ibc.ics20_transfer.application import PORT_ID
 from ibc.ics20_transfer.denoms import extract_denom
+from ibc.ics20_transfer.packet_data import decode_transfer_data
 from ibc.ics26_routing.remotes import Remotes
 from ibc.testing.chain import PREFIX, TestChain
 from ibc.testing.ledger import TestLedger
@@ -54,6 +55,7 @@ EPOCH_BLOCKS = 5
 STALE_EPOCHS = 2
 QUOTA = 8
 """The packets of a zone in an epoch."""
+FLOOD_EPOCHS = 2
 FUNDED = 1_000_000
 TIMEOUT_NS = 10**15
 SOUND = ("control", "capture", "economic", "change_control", "watch")
@@ -88,6 +90,9 @@ class Zone:
     answers: list[tuple[Packet, bytes]] = field(default_factory=list)
     """Of packets that were received here, for the hub."""
     is_live: bool = True
+    denies: bool = False
+    """Whether it takes what the hub sends and its state says that it never came."""
+    denied: list[Packet] = field(default_factory=list)
     delivered: int = 0
     """Packets of this zone's users that arrived where they were to."""
 
@@ -111,6 +116,7 @@ class World:
             "epoch_blocks": EPOCH_BLOCKS,
             "stale_epochs": STALE_EPOCHS,
             "packets_per_epoch": QUOTA,
+            "flood_epochs": FLOOD_EPOCHS,
             "profile": "laptop",
         }
         self.module.init_genesis(self.hub.context(), {"params": params, "chains": chains})
@@ -158,14 +164,18 @@ class World:
         denom = extract_denom(f"transfer/{here.channel_id}/u{origin}").local_denom()
         return self.store.zone(self.zones[zone].path.a.channel_id, denom).held
 
-    def send(self, origin: str, target: str, amount: int, denom: str = "") -> Packet:
+    def send(
+        self, origin: str, target: str, amount: int, denom: str = "", timeout_ns: int = 0
+    ) -> Packet:
         """Let a zone's user send to a zone's user; return the packet to the hub."""
         zone, there = self.zones[origin], self.zones[target]
-        forward = {
+        forward: dict[str, object] = {
             "receiver": there.chain.text(there.chain.account("user")),
             "port": "transfer",
             "channel": there.path.a.channel_id,
         }
+        if timeout_ns:
+            forward["timeout"] = timeout_ns
         message = tx_pb2.MsgTransfer(
             source_port="transfer",
             source_channel=zone.path.b.channel_id,
@@ -235,6 +245,15 @@ class World:
                 signer=zone.path.a.signer(),
             )
             found.append(Brought(zone.name, answering, _removing(zone.answers, (packet, answer))))
+        for packet in zone.denied:
+            absent = channel_tx.MsgTimeout(
+                packet=packet_to_proto(packet),
+                proof_unreceived=proof,
+                proof_height=height,
+                next_sequence_recv=1,
+                signer=zone.path.a.signer(),
+            )
+            found.append(Brought(zone.name, absent, _removing(zone.denied, packet)))
         for packet in zone.waiting:
             message = self.receive(zone, packet, proof, height)
             found.append(Brought(zone.name, message, _removing(zone.waiting, packet)))
@@ -292,6 +311,9 @@ class World:
             )
         )
         for packet in zone.onward:
+            if zone.denies:
+                self._deny(zone, packet)
+                continue
             message = channel_tx.MsgRecvPacket(
                 packet=packet_to_proto(packet),
                 proof_commitment=self.hub.proofs[height],
@@ -301,6 +323,17 @@ class World:
             _, events = zone.chain.execute(message)
             zone.answers += written_acknowledgements(events)
         zone.onward.clear()
+
+    def _deny(self, zone: Zone, packet: Packet) -> None:
+        """Give the zone's user the vouchers, and prove to the hub that nothing came."""
+        data = decode_transfer_data(packet.data)
+        arrived = extract_denom(data.denom).arrived_by(
+            packet.destination_port, packet.destination_channel
+        )
+        zone.chain.fund("user", arrived.local_denom(), int(data.amount))
+        while zone.chain.time <= packet.timeout_timestamp:
+            zone.chain.commit()
+        zone.denied.append(packet)
 
 
 def _removing(things: list[T], thing: T) -> Callable[[Sequence[Event]], None]:

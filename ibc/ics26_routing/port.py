@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
+from chainkit.primitives.errors import RuleBroken
 from chainkit.primitives.heights import Height
 from chainkit.primitives.types import (
     Address,
@@ -139,6 +140,13 @@ class RouterMiddleware(Protocol):
         """Return what to do with a packet, or raise a ``RuleBroken`` to refuse it.
 
         Who holds a packet delivers it later by ``Router.deliver_held``.
+        """
+        ...
+
+    def hear_refusal(self, ctx: Context, source: RemotePort, refusal: RuleBroken) -> None:
+        """Hear that a received packet was refused, by a rule or by the application.
+
+        All that they wrote is undone when this is called; what this writes is kept.
         """
         ...
 

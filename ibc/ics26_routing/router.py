@@ -193,9 +193,10 @@ class Router:
         relayer: Address,
     ) -> tuple[Acknowledgement | None, str]:
         """Return the answer, None while there is none, and by which rule it was refused."""
+        refusal: RuleBroken | None = None
+        source = Remotes(self.packets.channels).of_channel(ctx, end)
         with ctx.savepoint() as savepoint:
             try:
-                source = Remotes(self.packets.channels).of_channel(ctx, end)
                 for rule in self.middleware:
                     if rule.check_receive(ctx, source, packet, relayer) is Admission.HOLD:
                         return None, ""
@@ -204,6 +205,7 @@ class Router:
                 # The payer's own limit is no answer to the sender.
                 raise
             except RuleBroken as error:
+                refusal = error
                 acknowledgement = ErrorAcknowledgement(error.code)
                 refused_by = f"{error.codespace}/{error.code}"
             else:
@@ -213,6 +215,9 @@ class Router:
             dropped = savepoint.discard()
         for event in dropped:
             ctx.emit(as_callback_error(event))
+        if refusal is not None:
+            for rule in self.middleware:
+                rule.hear_refusal(ctx, source, refusal)
         return acknowledgement, refused_by
 
 

@@ -151,6 +151,7 @@ class RouterV2:
                 raise
             except RuleBroken as error:
                 refused_by = f"{error.codespace}/{error.code}"
+                refusal = error
                 dropped = savepoint.discard()
             else:
                 if answers is None:
@@ -161,6 +162,9 @@ class RouterV2:
                 return
         for event in dropped:
             ctx.emit(as_callback_error(event))
+        source = RemotePort(packet.destination_client, packet.payloads[0].source_port)
+        for rule in self.middleware:
+            rule.hear_refusal(ctx, source, refusal)
         more = (("refused_by", refused_by),)
         self.packets.write_acknowledgement(ctx, packet, REFUSED, more)
 

@@ -11,12 +11,14 @@ _GUARD = "integrity/guard.py"
 _KEEPER = "integrity/lot_keeper.py"
 _MONITOR = "integrity/monitor.py"
 _MODULE = "integrity/module.py"
+_ISOLATION = "integrity/isolation.py"
 _ROUTER = "ibc/ics26_routing/router.py"
 _T_GUARD = "tests/unit/test_integrity_guard.py"
 _T_MODULE = "tests/unit/test_integrity_module.py"
 _T_RULES = "tests/unit/test_integrity_rules.py"
 _T_LEVELS = "tests/unit/test_integrity_levels.py"
 _T_ZONES = "tests/unit/test_integrity_zones.py"
+_T_ISOLATION = "tests/unit/test_integrity_isolation.py"
 _T_LOTS = "tests/unit/test_integrity_lots.py"
 
 MUTANTS = (
@@ -229,6 +231,48 @@ MUTANTS = (
         "        if frozen and chain.isolated != FROZEN:",
         "        if frozen and chain.isolated == FROZEN:",
         f"{_T_MODULE}::test_a_frozen_client_is_a_proved_fraud",
+    ),
+    Mutant(
+        "integrity: who inflates is cut off",
+        _GUARD,
+        "        if chain is not None and chain.isolated not in FRAUDS:",
+        "        if chain is not None and chain.isolated in FRAUDS:",
+        f"{_T_ISOLATION}::test_a_zone_that_sends_back_more_than_it_holds_is_cut_off_by_the_ledger",
+    ),
+    Mutant(
+        "integrity: who inflates falls in the next block",
+        _GUARD,
+        "            store.convict(chain.name)\n",
+        "",
+        f"{_T_ISOLATION}::test_an_inflating_zones_level_falls_in_the_next_block",
+    ),
+    Mutant(
+        "integrity: only a zone's own fraud cuts it off",
+        _GUARD,
+        "        if not isinstance(refusal, ReturnExcess):",
+        "        if not isinstance(refusal, RuleBroken):",
+        f"{_T_ISOLATION}::test_other_refusals_cut_nobody_off",
+    ),
+    Mutant(
+        "integrity: a refusal over v2 is heard",
+        "ibc/v2/router.py",
+        "            rule.hear_refusal(ctx, source, refusal)",
+        "            del rule",
+        f"{_T_ISOLATION}::test_an_inflating_zone_is_cut_off_over_v2_too",
+    ),
+    Mutant(
+        "integrity: who floods is cut off",
+        _ISOLATION,
+        "    if params.flood_epochs and row >= params.flood_epochs:",
+        "    if params.flood_epochs and row < 0:",
+        f"{_T_ISOLATION}::test_a_zone_that_floods_epoch_after_epoch_is_cut_off_by_its_quota",
+    ),
+    Mutant(
+        "integrity: a busy epoch is no flood",
+        _ISOLATION,
+        "    row = chain.full_epochs + 1 if follows else 1",
+        "    row = chain.full_epochs + 1",
+        f"{_T_ISOLATION}::test_a_busy_zone_is_not_cut_off_for_single_epochs",
     ),
     Mutant(
         "integrity: a preimage rises to a hash that was stored",

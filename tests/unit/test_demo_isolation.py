@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from demos.isolation import scenario
-from demos.isolation.attacks import ATTACKS, spam
+from demos.isolation.attacks import ATTACKS, impersonate, spam
+from integrity.isolation import FLOODED, FROZEN, HALTED, INFLATED
 from isthmus.cli.main import cli
 
 BLOCKS = 14
@@ -23,11 +24,24 @@ def test_the_others_keep_their_throughput(calm, name):
     outcome = scenario.run(ATTACKS[name], blocks=BLOCKS)
     assert outcome.per_block() >= scenario.LEAST * calm.per_block()
     assert 0 <= outcome.lost <= outcome.limit
-    cut_off = {"halted": "it brought no new height", "equivocating": "misbehaviour was proved"}
-    assert outcome.reason.startswith(cut_off.get(name, ""))
-    assert bool(outcome.isolated_after) == (name in cut_off)
-    assert outcome.level == (0 if name in cut_off else calm.level)
-    assert bool(outcome.kept_out) == (name in {"spamming", "forging"})
+    reason, level = {
+        "halted": (HALTED, 0),
+        "equivocating": (FROZEN, 0),
+        "inflating": (INFLATED, 0),
+        "forging": (INFLATED, 0),
+        "spamming": (FLOODED, calm.level),
+    }[name]
+    assert (outcome.reason, outcome.level) == (reason, level)
+    assert outcome.isolated_after
+    assert name != "spamming" or outcome.kept_out
+
+
+def test_no_zone_is_cut_off_for_what_a_relayer_forged_in_its_name(calm):
+    """Else anybody could have anybody cut off; the proofs keep the forgeries out."""
+    outcome = scenario.run(impersonate, blocks=4)
+    assert (outcome.reason, outcome.level, outcome.lost) == ("", calm.level, 0)
+    assert outcome.kept_out
+    assert outcome.per_block() >= scenario.LEAST * calm.per_block()
 
 
 def test_without_the_gate_a_flood_stops_the_others(calm):

@@ -21,6 +21,7 @@ class Rule:
     def __init__(self) -> None:
         self.held = []
         self.answers = []
+        self.heard = []
 
     def check_receive(self, ctx, source, packet, relayer):
         if b'"amount":"300"' in packet.data:
@@ -29,6 +30,9 @@ class Rule:
             self.held.append(packet)
             return Admission.HOLD
         return Admission.DELIVER
+
+    def hear_refusal(self, ctx, source, refusal):
+        self.heard.append((source.client_id, refusal))
 
     def check_send(self, ctx, destination, port_id, data):
         if b'"amount":"7"' in data:
@@ -47,9 +51,13 @@ def receive(path, packet):
 
 def test_a_refusal_keeps_the_receipt_and_refunds():
     """A rule before the application leaves the receipt and the code, nothing else."""
-    path = two_chains((Rule(),))
+    rule = Rule()
+    path = two_chains((rule,))
     packet = send(path.a, "alice", address(path.b.chain, "bob"), "uatom", 300)
     (answer,) = receive(path, packet)
+    ((client, refusal),) = rule.heard
+    assert client == path.b.client_id
+    assert isinstance(refusal, Unauthorized)
     repeated = path.recv(path.b, packet)[0]
     path.acknowledge(path.a, packet, answer)
 

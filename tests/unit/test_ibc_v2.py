@@ -466,6 +466,7 @@ class Rule:
     def __init__(self) -> None:
         self.held = []
         self.sources = []
+        self.heard = []
 
     def check_receive(self, ctx, source, packet, relayer):
         self.sources.append(source)
@@ -475,6 +476,9 @@ class Rule:
             self.held.append(packet)
             return Admission.HOLD
         return Admission.DELIVER
+
+    def hear_refusal(self, ctx, source, refusal):
+        self.heard.append((source.client_id, refusal))
 
     def check_send(self, ctx, destination, port_id, data):
         if b'"amount":"7"' in data:
@@ -494,6 +498,7 @@ def test_rules_judge_payloads_in_every_encoding(encoding) -> None:
 
     assert world.recv(b, packet) == (Outcome.SUCCESS, [REFUSED])
     assert rule.sources[0].client_id == b.client_id
+    assert [client for client, _ in rule.heard] == [b.client_id]
     world.acknowledge(a, packet, REFUSED)
     assert a.chain.balance("alice", "uatom") == 1_000
 

@@ -23,9 +23,9 @@ from integrity.errors import (
     ReturnMemo,
     ReturnReceiver,
 )
+from integrity.isolation import cut_off
 from integrity.levels import LevelState
 from integrity.lots import total
-from integrity.monitor import Monitor
 from integrity.records import ChannelPolicy, Params
 from integrity.rules import Mode
 from tests.unit.ibc_worlds import address, datagram_path, send, send_datagram
@@ -158,6 +158,7 @@ def test_a_zone_returns_no_more_than_the_ledger_says():
     end = hub.guard.remotes.find(hub.chain.context(), "transfer", hub.channel("low"))
     with pytest.raises(ReturnExcess, match="30 of the 29"):
         hub.guard.check_receive(hub.chain.context(), end, packet, hub.chain.account("relayer"))
+    hub.change("low", isolated="")
     assert hub.send_up("low", at_low, 29)[1] == [ACCEPTED]
 
 
@@ -363,9 +364,8 @@ def test_a_proved_fraud_isolates_and_freezes_what_was_accepted_lately():
     hub.send_up("bad", "ubad", 50)
     voucher = hub.voucher("bad", "ubad")
     chain = hub.store.chain("bad")
-    monitor = Monitor(hub.clients)
     ctx = hub.chain.context()
-    hub.store.set_chain(monitor.cut_off(ctx, hub.store, chain, "two headers", Params()))
+    hub.store.set_chain(cut_off(ctx, hub.store, chain, "two headers", Params()))
 
     fallen = hub.store.chain("bad")
     assert fallen is not None

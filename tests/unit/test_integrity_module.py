@@ -15,9 +15,10 @@ from ibc.testing.path import written_acknowledgements
 from integrity import messages
 from integrity.axes import Level
 from integrity.errors import InvalidMeasurement, InvalidTransition, UnknownChain
+from integrity.isolation import FROZEN, HALTED
 from integrity.levels import LevelState
 from integrity.module import IntegrityModule
-from integrity.monitor import FROZEN, HALTED, Monitor
+from integrity.monitor import Monitor
 from integrity.records import HUB, ChannelPolicy
 from integrity.rules import Mode
 from tests.unit.ibc_worlds import address, send

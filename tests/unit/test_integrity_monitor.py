@@ -7,7 +7,8 @@ import pytest
 from chainkit.wire.proto.ibc.core.client.v1 import tx_pb2 as client_tx
 from ibc.ics02_client.codec import any_to_proto
 from ibc.testing.light_client import MISBEHAVIOUR_URL
-from integrity.monitor import FROZEN, Monitor
+from integrity.isolation import FROZEN
+from integrity.monitor import Monitor
 from integrity.records import HUB, Params
 from tests.unit.integrity_worlds import Hub
 

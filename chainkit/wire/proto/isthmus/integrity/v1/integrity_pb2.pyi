@@ -70,6 +70,8 @@ class Chain(_message.Message):
     SEEN_HEIGHT_FIELD_NUMBER: _builtins.int
     PACKETS_FIELD_NUMBER: _builtins.int
     PACKETS_EPOCH_FIELD_NUMBER: _builtins.int
+    FULL_EPOCHS_FIELD_NUMBER: _builtins.int
+    FULL_EPOCH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     chain_id: _builtins.str
     operator: _builtins.str
@@ -90,6 +92,9 @@ class Chain(_message.Message):
     packets: _builtins.int
     """Packets accepted from it in an epoch, and which."""
     packets_epoch: _builtins.int
+    full_epochs: _builtins.int
+    """Epochs in a row in which its quota was used up, and the last of them."""
+    full_epoch: _builtins.int
     @_builtins.property
     def declared(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reading]: ...
     @_builtins.property
@@ -113,10 +118,12 @@ class Chain(_message.Message):
         seen_height: _builtins.str = ...,
         packets: _builtins.int = ...,
         packets_epoch: _builtins.int = ...,
+        full_epochs: _builtins.int = ...,
+        full_epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["level", b"level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_id", b"chain_id", "client_id", b"client_id", "declared", b"declared", "epochs_due", b"epochs_due", "epochs_on_time", b"epochs_on_time", "fraud_at", b"fraud_at", "isolated", b"isolated", "isolated_at", b"isolated_at", "joined_at", b"joined_at", "level", b"level", "name", b"name", "operator", b"operator", "packets", b"packets", "packets_epoch", b"packets_epoch", "seen_height", b"seen_height", "silent_epochs", b"silent_epochs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_id", b"chain_id", "client_id", b"client_id", "declared", b"declared", "epochs_due", b"epochs_due", "epochs_on_time", b"epochs_on_time", "fraud_at", b"fraud_at", "full_epoch", b"full_epoch", "full_epochs", b"full_epochs", "isolated", b"isolated", "isolated_at", b"isolated_at", "joined_at", b"joined_at", "level", b"level", "name", b"name", "operator", b"operator", "packets", b"packets", "packets_epoch", b"packets_epoch", "seen_height", b"seen_height", "silent_epochs", b"silent_epochs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -432,6 +439,7 @@ class Params(_message.Message):
     BOND_DENOM_FIELD_NUMBER: _builtins.int
     CHALLENGE_BLOCKS_FIELD_NUMBER: _builtins.int
     APPEAL_BLOCKS_FIELD_NUMBER: _builtins.int
+    FLOOD_EPOCHS_FIELD_NUMBER: _builtins.int
     epoch_blocks: _builtins.int
     rise_epochs: _builtins.int
     confirm_delay_epochs: _builtins.int
@@ -451,6 +459,8 @@ class Params(_message.Message):
     """Blocks in which an endorsement can be challenged, before it acts and after it acted."""
     appeal_blocks: _builtins.int
     """Blocks after which an appeal is refused that nobody has supported."""
+    flood_epochs: _builtins.int
+    """Epochs in a row with its quota used up after which a zone is cut off; 0 for never."""
     def __init__(
         self,
         *,
@@ -468,10 +478,11 @@ class Params(_message.Message):
         bond_denom: _builtins.str = ...,
         challenge_blocks: _builtins.int = ...,
         appeal_blocks: _builtins.int = ...,
+        flood_epochs: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal_blocks", b"appeal_blocks", "bond", b"bond", "bond_denom", b"bond_denom", "challenge_blocks", b"challenge_blocks", "confirm_delay_epochs", b"confirm_delay_epochs", "endorsers", b"endorsers", "epoch_blocks", b"epoch_blocks", "fraud_epochs", b"fraud_epochs", "hold_blocks", b"hold_blocks", "packets_per_epoch", b"packets_per_epoch", "profile", b"profile", "registrar", b"registrar", "rise_epochs", b"rise_epochs", "stale_epochs", b"stale_epochs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal_blocks", b"appeal_blocks", "bond", b"bond", "bond_denom", b"bond_denom", "challenge_blocks", b"challenge_blocks", "confirm_delay_epochs", b"confirm_delay_epochs", "endorsers", b"endorsers", "epoch_blocks", b"epoch_blocks", "flood_epochs", b"flood_epochs", "fraud_epochs", b"fraud_epochs", "hold_blocks", b"hold_blocks", "packets_per_epoch", b"packets_per_epoch", "profile", b"profile", "registrar", b"registrar", "rise_epochs", b"rise_epochs", "stale_epochs", b"stale_epochs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
