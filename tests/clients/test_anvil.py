@@ -1,17 +1,15 @@
 """A real Ethereum beside ours: blocks, receipts and eth_getProof answers of a running anvil.
 
-anvil comes from npm (@foundry-rs/anvil, a prebuilt binary) into ``build/npm``.
+anvil comes from npm (@foundry-rs/anvil, a prebuilt binary) into
+``.venv/foreign``.
 """
 
 import json
-import os
-import shutil
 import subprocess
 import time
 import urllib.request
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -49,13 +47,12 @@ from chainkit.primitives.keccak import keccak256
 from chainkit.primitives.types import Address
 from chainkit.wire.rlp import encode, encode_uint
 from tests import ethereum_json
+from tests.clients.cosmos_network import npm_packages, unavailable
 from tests.ethereum_json import data, number
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "@foundry-rs/anvil@1.7.1"
-INSTALL_TIMEOUT_S = 240
 REQUEST_TIMEOUT_S = 20
 CHAIN_ID = 31_337
 RICH = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
@@ -67,31 +64,13 @@ LOGS_AND_STORES = bytes.fromhex("602a600055604260206000a160006000f3")
 """Init code: slot 0 becomes 2a, a log with topic 42 and a zero word; no code stays."""
 
 
-def _fail_or_skip(reason):
-    """In `make interop` what is missing is a failure."""
-    if os.environ.get("INTEROP") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
 def anvil_binary():
     """The path of anvil, installed once."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        _fail_or_skip("node and npm are not installed: anvil comes from npm")
-    folder = ROOT / "build" / "npm"
+    folder = npm_packages("anvil-1.7.1", PACKAGE)
     found = sorted(folder.glob("node_modules/@foundry-rs/anvil-*/bin/anvil*"))
     if not found:
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), PACKAGE]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
-            )
-        except subprocess.TimeoutExpired:
-            _fail_or_skip(f"npm did not install {PACKAGE} in {INSTALL_TIMEOUT_S} s")
-        found = sorted(folder.glob("node_modules/@foundry-rs/anvil-*/bin/anvil*"))
-        if not found:
-            _fail_or_skip(f"npm has no {PACKAGE} for this machine: {done.stderr[-200:]}")
+        unavailable("anvil", f"npm has no {PACKAGE} for this machine")
     return found[0]
 
 
