@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "relay": "daemons:relay",
     "broker": "daemons:broker",
     "light-client": "light_client:light_client",
+    "hermes-config": "hermes:hermes_config",
     "demo": "demo:demo",
 }
 """Each command and where it is: the module below ``isthmus.cli``, and its name there."""
