@@ -10,6 +10,7 @@ named with its reason, to be dropped.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from chainkit.formats.ghostdag.errors import (
     BelowWindow,
@@ -25,10 +26,10 @@ from parachains.dag import wire
 from parachains.dag.blocks import Block
 from parachains.dag.chain import ChainChange, DagChain
 from parachains.dag.errors import BodyPruned, InvalidBody, PeerBrokeRule, WrongSignature
-from parachains.dag.limits import MAX_WANTED_BLOCKS
 from parachains.dag.mempool import Mempool
 from parachains.dag.orphans import Orphans
 from parachains.dag.transactions import Transaction
+from parachains.dag.wanted import Wanted
 from parachains.dag.wire import Kind, Reason
 
 MAX_BLOCKS_IN_FLIGHT = 16
@@ -95,7 +96,7 @@ class Gossip:
         self._now_ms = now_ms
         self._changed = changed
         self._peers: dict[int, PeerState] = {}
-        self._wanted: OrderedDict[Hash32, Header] = OrderedDict()
+        self._wanted = Wanted()
         self._orphans = Orphans()
         self._refused = _Recent()
 
@@ -228,7 +229,7 @@ class Gossip:
             state.blocks.note(name, MAX_KNOWN_PER_PEER)
             if name in self._wanted or name in self._orphans or self._chain.knows(name):
                 continue
-            if len(self._wanted) >= MAX_WANTED_BLOCKS:
+            if not self._wanted.has_room(peer):
                 break
             if state.is_pruned and self._is_far(header):
                 continue  # it has not got what lies between
@@ -236,7 +237,7 @@ class Gossip:
                 check_alone(header, self._chain.parameters.dag, self._now_ms())
             except TimeTooNew:
                 continue
-            self._wanted[name] = header
+            self._wanted.add(name, peer)
         if message.more and headers:
             state.last_header = headers[-1].hash
         out: list[Out] = []
@@ -255,8 +256,8 @@ class Gossip:
     def _continue_headers(self, peer: int) -> list[Out]:
         """Ask for more headers where a peer has them and there is room."""
         state = self._peers[peer]
-        room = len(self._wanted) <= MAX_WANTED_BLOCKS - wire.MAX_HEADERS
-        if state.last_header is None or not room or state.asked_headers_ms is not None:
+        has_room = self._wanted.has_room(peer, wire.MAX_HEADERS)
+        if state.last_header is None or not has_room or state.asked_headers_ms is not None:
             return []
         return [self._ask_headers(peer, (state.last_header, *self.locator()))]
 
@@ -264,18 +265,15 @@ class Gossip:
 
     def _forget_unknown_wanted(self) -> None:
         """Drop what no peer has any more."""
-        for name in list(self._wanted):
-            if not any(name in state.blocks for state in self._peers.values()):
-                del self._wanted[name]
+        peers = self._peers.items()
+        self._wanted.settle(lambda name: [peer for peer, has in peers if name in has.blocks])
 
     def _ask_for_blocks(self) -> list[Out]:
-        """Ask peers that know them for the wanted blocks, parents first."""
+        """Ask peers that know them for the wanted blocks, each teller's in its order."""
         flying = {name for state in self._peers.values() for name in state.in_flight}
         asked: dict[int, list[Hash32]] = {}
         until = self._now_ms() + FETCH_TIMEOUT_MS
-        for number, name in enumerate(self._wanted):
-            if number >= MAX_LOOKED_THROUGH:
-                break
+        for name in islice(self._wanted.in_turn(), MAX_LOOKED_THROUGH):
             if name in flying:
                 continue
             able = [
@@ -355,9 +353,9 @@ class Gossip:
         except InvalidBody:
             raise  # another peer may have the right one
         except GhostdagRuleBroken:
-            self._wanted.pop(name, None)
+            self._wanted.discard(name)
             raise
-        self._wanted.pop(name, None)
+        self._wanted.discard(name)
         return out + self._ask_for_blocks()
 
     def _wait_for_parents(self, peer: int, block: Block) -> list[Out]:

@@ -24,8 +24,11 @@ MAX_WAITING_PER_ACCOUNT = 256
 
 MAX_ORPHANS = 256
 MAX_ORPHAN_BYTES = 33_554_432
-MAX_WANTED_BLOCKS = 4_096
+MAX_WANTED_BLOCKS = 16_384
 """Headers with work whose blocks are being fetched."""
+
+MAX_WANTED_OF_PEER = 2_048
+"""Of them, those that one peer told of first; two full answers."""
 
 GAS_TRANSACTION = 2_000
 """What every transaction uses before its messages."""

@@ -11,6 +11,7 @@ from parachains.dag.limits import (
     MAX_ORPHANS,
     MAX_WAITING_PER_ACCOUNT,
     MAX_WANTED_BLOCKS,
+    MAX_WANTED_OF_PEER,
 )
 from parachains.dag.parameters import dag_parameters
 from parachains.dag.wire import Kind
@@ -49,6 +50,7 @@ def test_bounds_are_those_of_the_code() -> None:
     text = " ".join(PAGE.split())
     said = [
         f"{MAX_WANTED_BLOCKS:,} headers",
+        f"{MAX_WANTED_OF_PEER:,} of one peer",
         f"{MAX_ORPHANS} blocks",
         f"{MAX_MEMPOOL_TRANSACTIONS:,} transactions",
         f"{MAX_WAITING_PER_ACCOUNT} sequences",

@@ -179,9 +179,23 @@ MUTANTS = (
     Mutant(
         "dag: wanted headers are bounded",
         _GOSSIP,
-        "            if len(self._wanted) >= MAX_WANTED_BLOCKS:\n                break\n",
+        "            if not self._wanted.has_room(peer):\n                break\n",
         "",
         f"{_GOSSIP_TESTS}::test_wanted_headers_are_bounded",
+    ),
+    Mutant(
+        "dag: a peer has its share of wanted headers",
+        "parachains/dag/wanted.py",
+        "            and of_peer + count <= MAX_WANTED_OF_PEER\n",
+        "            and of_peer >= 0\n",
+        f"{_GOSSIP_TESTS}::test_wanted_headers_are_bounded",
+    ),
+    Mutant(
+        "dag: wanted blocks are asked for in turn",
+        _GOSSIP,
+        "islice(self._wanted.in_turn(), MAX_LOOKED_THROUGH)",
+        "islice(self._wanted._tellers, MAX_LOOKED_THROUGH)",
+        f"{_GOSSIP_TESTS}::test_what_one_peer_announces_in_vain_keeps_nothing_of_others_back",
     ),
     Mutant(
         "dag: only what was asked for",

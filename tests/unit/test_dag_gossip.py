@@ -6,7 +6,7 @@ import pytest
 
 from chainkit.formats.ghostdag.hashing import ZERO_HASH
 from chainkit.primitives.types import Hash32
-from parachains.dag import gossip, wire
+from parachains.dag import gossip, wanted, wire
 from parachains.dag.blocks import Block
 from parachains.dag.errors import MalformedDag, PeerBrokeRule
 from parachains.dag.limits import MAX_ORPHANS
@@ -92,7 +92,8 @@ def test_a_split_heals(line) -> None:
 def test_a_late_node_fetches_everything(line, monkeypatch) -> None:
     """Headers come in several answers, blocks in order from two peers; nothing stays wanted."""
     monkeypatch.setattr(wire, "MAX_HEADERS", 8)
-    monkeypatch.setattr(gossip, "MAX_WANTED_BLOCKS", 20)
+    monkeypatch.setattr(wanted, "MAX_WANTED_BLOCKS", 20)
+    monkeypatch.setattr(wanted, "MAX_WANTED_OF_PEER", 10)
     for _ in range(20):
         line.clock.ms += 2_000
         blocks = [line.nodes[at].next_block() for at in (0, 2)]
@@ -252,13 +253,38 @@ def test_a_flood_of_unknown_parents_is_bounded(line) -> None:
 
 
 def test_wanted_headers_are_bounded(line, monkeypatch) -> None:
-    """However many headers with work a peer announces, only so many are remembered."""
-    monkeypatch.setattr(gossip, "MAX_WANTED_BLOCKS", 10)
-    block = line.nodes[1].mined()
-    for number in range(30):
+    """However many headers with work peers announce, so many of each and in all are remembered."""
+    monkeypatch.setattr(wanted, "MAX_WANTED_BLOCKS", 15)
+    monkeypatch.setattr(wanted, "MAX_WANTED_OF_PEER", 10)
+    block, node = line.nodes[1].mined(), line.nodes[0].gossip
+    told = []
+    for first, peer in ((0, 1), (30, 9)):
+        node.peer_added(9)
+        for number in range(first, first + 30):
+            lie = worked(block, parents_by_level=((Hash32(number.to_bytes(32, "big")),),))
+            node.receive(peer, Kind.HEADERS, headers(lie.header))
+        told.append(node.held[0])
+    assert told == [10, 15]
+
+
+def test_what_one_peer_announces_in_vain_keeps_nothing_of_others_back(line) -> None:
+    """
+    A peer tells of as many blocks as it may and sends none: what another tells next is asked for
+    at once, and what both have is asked of the other once the first is gone.
+    """
+    block, node = line.nodes[1].mined(), line.nodes[0].gossip
+    node.peer_added(9)
+    for number in range(wanted.MAX_WANTED_OF_PEER + 5):
         lie = worked(block, parents_by_level=((Hash32(number.to_bytes(32, "big")),),))
-        line.nodes[0].gossip.receive(1, Kind.HEADERS, headers(lie.header))
-    assert line.nodes[0].gossip.held[0] == 10
+        node.receive(9, Kind.HEADERS, headers(lie.header))
+    node.receive(9, Kind.HEADERS, headers(lie.header))
+    both = worked(block, parents_by_level=((Hash32(bytes([1]) + bytes(31)),),))
+    out = node.receive(1, Kind.HEADERS, headers(block.header))
+    node.receive(1, Kind.HEADERS, headers(both.header))
+    assert (1, Kind.GET_BLOCKS, wire.encode_get_blocks([block.header.hash])) in out
+    assert node.held[0] == wanted.MAX_WANTED_OF_PEER + 2
+    node.peer_removed(9)
+    assert node.held[0] == 2
 
 
 def test_frames() -> None:
