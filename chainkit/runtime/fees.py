@@ -19,6 +19,10 @@ class GasPrice:
     denom: Denom
     atto: int
 
+    def fee_of(self, gas: int) -> int:
+        """Return what so much gas costs, rounded up, in the base unit."""
+        return -(-self.atto * gas // ATTO)
+
     def __str__(self) -> str:
         whole, part = divmod(self.atto, ATTO)
         fraction = f".{part:018d}".rstrip("0") if part else ""
@@ -49,7 +53,7 @@ def require_minimum_fee(
     Raises:
         InsufficientFee: None does, and the price is not zero.
     """
-    needed = {price.denom: -(-price.atto * gas_limit // ATTO) for price in prices}
+    needed = {price.denom: price.fee_of(gas_limit) for price in prices}
     if not any(needed.values()):
         return
     paid = {coin.denom: coin.amount for coin in fee}

@@ -71,6 +71,9 @@ def test_hermes_bootstrap_of_one_node(tmp_path) -> None:
             what="the payment in a block",
         )
         committed = json.loads(isthmusd(*found))
+        priced = (*signing[:-3], "--gas-prices", "0.25stake", "--yes", "--generate-only")
+        adjusted = ("--gas", "auto", "--gas-adjustment", "1.5")
+        estimated = json.loads(isthmusd(*node, "tx", "bank", "send", *coins, *priced, *adjusted))
         events = f"transfer.recipient={wallets['relayer']}"
         listed = json.loads(isthmusd(*node, "query", "txs", "--events", events))
         transfer = ("tx", "ibc-transfer", "transfer", "transfer", "channel-0", "cosmos1x", "5stake")
@@ -89,4 +92,8 @@ def test_hermes_bootstrap_of_one_node(tmp_path) -> None:
     assert [each["txhash"] for each in listed["txs"]] == [sent["txhash"]]
     assert unsent["body"]["messages"][0]["@type"] == "/ibc.applications.transfer.v1.MsgTransfer"
     assert unsent["signatures"] == []
+    fee = estimated["auth_info"]["fee"]
+    gas, used = int(fee["gas_limit"]), int(committed["gas_used"])
+    assert used < gas < 2 * used
+    assert fee["amount"] == [{"denom": "stake", "amount": str(-(-gas // 4))}]
     assert module["account"]["base_account"]["address"].startswith("isthmus1")

@@ -269,3 +269,22 @@ def test_a_node_is_named_as_the_sdk_names_it() -> None:
     assert url("--node", "tcp://localhost:1") == "http://localhost:1"
     assert url("--node", "http://a:2") == "http://a:2"
     assert url() == "http://localhost:26657"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--gas", "much"), "--gas: expected auto or a number above 0, got 'much'"),
+        (("--gas", "0"), "--gas: expected auto or a number above 0, got '0'"),
+        (("--gas", str(2**64)), "--gas: expected auto or a number above 0"),
+        (("--gas", "auto", "--gas-adjustment", "0.5"), "--gas-adjustment: expected 1 to 100"),
+        (("--gas", "auto", "--gas-adjustment", "nan"), "--gas-adjustment: expected 1 to 100"),
+        (("--fees", "1stake", "--gas-prices", "1stake"), "--fees and --gas-prices: one of them"),
+        (("--gas-prices", "stake"), "not a gas price: 'stake'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_cannot_pay_is_refused_before_a_node_is_asked(daemon, options, said) -> None:
+    """One line says which option, what it takes and what it was."""
+    send = ("tx", "bank", "send", "validator", "isthmus1x", "1stake", "--chain-id", CHAIN)
+    assert said in daemon.refused(*send, *options)

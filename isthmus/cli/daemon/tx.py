@@ -3,16 +3,19 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import click
 
 from chainkit.formats.tendermint.hashing import tx_hash
-from chainkit.primitives.amounts import parse_coin, parse_coins
+from chainkit.primitives.amounts import Coin, parse_coin, parse_coins
 from chainkit.primitives.errors import MalformedMessage
 from chainkit.primitives.heights import parse_height
+from chainkit.primitives.limits import UINT64_MAX
 from chainkit.primitives.types import ChainId
+from chainkit.runtime.fees import GasPrice, parse_gas_prices
 from chainkit.runtime.transaction import AnyMessage
 from chainkit.runtime.tx_codec import build_tx, coin_to_proto
 from chainkit.wire.codec import encode, unpack_any
@@ -41,6 +44,8 @@ from relay_chain.node.api.json_forms import message_to_json
 from relay_chain.node.api.transactions import decode_tx_proto
 
 DEFAULT_GAS = 300_000
+MIN_ADJUSTMENT = 1
+MAX_ADJUSTMENT = 100
 TRANSFER_TIMEOUT_S = 600
 """What the SDK's command adds to the present time."""
 
@@ -54,8 +59,11 @@ class Signing:
 
     chain_id: ChainId
     node: str
-    fees: str
-    gas: int
+    fees: tuple[Coin, ...]
+    gas_prices: tuple[GasPrice, ...]
+    gas: int | None
+    """None where it is simulated."""
+    gas_adjustment: Decimal
     memo: str
     generate_only: bool
 
@@ -71,23 +79,53 @@ def signing_options(function: Any) -> Any:
         click.option("--yes", "-y", is_flag=True, help="Taken for SDK tools: nothing is asked."),
         click.option("--generate-only", is_flag=True, help="Print the transaction, send nothing."),
         click.option("--note", "memo", default="", help="The memo."),
-        click.option("--gas", type=click.IntRange(1), default=DEFAULT_GAS, show_default=True),
+        click.option(
+            "--gas", default=str(DEFAULT_GAS), show_default=True, help="A number, or auto."
+        ),
+        click.option(
+            "--gas-adjustment",
+            default="1.0",
+            show_default=True,
+            help="With --gas auto: what the node's estimate is multiplied by.",
+        ),
         click.option("--fees", default="", help="As 10stake; none by default."),
+        click.option("--gas-prices", default="", help="Instead of fees, as 0.025stake."),
     ):
         function = option(function)
     return function
 
 
 def _signing(options: dict[str, Any], home: Path) -> Signing:
-    chain_id = ChainId(known_chain_id(options["chain_id"], home))
+    if options["fees"] and options["gas_prices"]:
+        raise click.UsageError("--fees and --gas-prices: one of them")
     return Signing(
-        chain_id,
-        options["node"],
-        options["fees"],
-        options["gas"],
-        options["memo"],
-        options["generate_only"],
+        chain_id=ChainId(known_chain_id(options["chain_id"], home)),
+        node=options["node"],
+        fees=parse_coins(options["fees"]) if options["fees"] else (),
+        gas_prices=parse_gas_prices(options["gas_prices"]),
+        gas=None if options["gas"] == "auto" else _whole_gas(options["gas"]),
+        gas_adjustment=_adjustment(options["gas_adjustment"]),
+        memo=options["memo"],
+        generate_only=options["generate_only"],
     )
+
+
+def _whole_gas(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:20]) <= UINT64_MAX):
+        raise click.UsageError(f"--gas: expected auto or a number above 0, got {text[:40]!r}")
+    return int(text)
+
+
+def _adjustment(text: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal(0)
+    if not found.is_finite() or not MIN_ADJUSTMENT <= found <= MAX_ADJUSTMENT:
+        raise click.UsageError(
+            f"--gas-adjustment: expected {MIN_ADJUSTMENT} to {MAX_ADJUSTMENT}, got {text[:40]!r}"
+        )
+    return found
 
 
 @click.group(cls=Group, example="isthmusd tx bank send alice isthmus1... 10stake --yes")
@@ -192,16 +230,21 @@ def _submit(
 
     async def work(node: NodeQuery) -> None:
         number, sequence = await _numbers(node, account.bech32(prefix))
-        signed = build_tx(
-            messages,
-            account.private_key,
-            chain_id=signing.chain_id,
-            account_number=number,
-            sequence=sequence,
-            fee=parse_coins(signing.fees) if signing.fees else (),
-            gas_limit=signing.gas,
-            memo=signing.memo,
-        )
+
+        def signed_with(gas: int) -> bytes:
+            prices = [Coin(each.denom, each.fee_of(gas)) for each in signing.gas_prices]
+            return build_tx(
+                messages,
+                account.private_key,
+                chain_id=signing.chain_id,
+                account_number=number,
+                sequence=sequence,
+                fee=(*signing.fees, *(coin for coin in prices if coin.amount)),
+                gas_limit=gas,
+                memo=signing.memo,
+            )
+
+        signed = signed_with(signing.gas or await _simulated(node, signed_with(0), signing))
         if signing.generate_only:
             readable = decode_tx_proto(signed)
             assert readable is not None
@@ -221,6 +264,16 @@ def _submit(
             click.get_current_context().exit(1)
 
     with_node(signing.node, work)
+
+
+async def _simulated(node: NodeQuery, trial: bytes, signing: Signing) -> int:
+    """Return the gas to offer after the node's own run of a transaction; the SDK's words say it."""
+    request = service_pb2.SimulateRequest(tx_bytes=trial)
+    path = "/cosmos.tx.v1beta1.Service/Simulate"
+    answer = await node.ask(path, request, service_pb2.SimulateResponse)
+    gas = int(answer.gas_info.gas_used * signing.gas_adjustment)
+    click.echo(f"gas estimate: {gas}", err=True)
+    return gas
 
 
 async def _numbers(node: NodeQuery, address: str) -> tuple[int, int]:
