@@ -37,6 +37,7 @@ from relay_chain.node.genesis import Genesis, read_genesis
 from relay_chain.node.limits import STATE_SYNC_BLOCKS
 from relay_chain.node.node import Node, NodePaths
 from relay_chain.node.p2p.node_key import load_or_create_node_key
+from relay_chain.node.signing.client import RemoteValidator
 from relayer import daemon
 from relayer.config import ChainSettings, RelayerSettings, parse_settings
 from relayer.ports import ChainClient
@@ -56,6 +57,8 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     minimum_gas_prices: str = msgspec.field(default="", name="minimum-gas-prices")
     address_prefix: str = msgspec.field(default="isthmus", name="address-prefix")
     mqtt_url: str = msgspec.field(default="", name="mqtt-url")
+    upgrades: tuple[str, ...] = ()
+    """Planned upgrades of the chain that this program has."""
     api: ServerConfig = ServerConfig(address="tcp://127.0.0.1:1317")
     grpc: ServerConfig = ServerConfig(address="127.0.0.1:9090")
 
@@ -126,6 +129,7 @@ def node_parts(config: AppConfig, genesis: Genesis, keep_states: int) -> NodePar
         address_prefix=config.address_prefix,
         minimum_gas_prices=config.minimum_gas_prices,
         keep_states=keep_states,
+        upgrades=config.upgrades,
     )
 
 
@@ -169,12 +173,37 @@ class ComposedNode:
                 close()
 
 
-def build_node(home: Path, wanted: Overrides = Overrides()) -> ComposedNode:
+def open_remote_signer(home: Path) -> RemoteValidator | None:
+    """Return what waits for a home's remote signer; None where the key is in the home.
+
+    Raises:
+        RuleBroken: A file of the home is not of its form.
+    """
+    paths = NodePaths(home)
+    endpoint = _read_config(paths).priv_validator_laddr
+    if endpoint is None:
+        return None
+    paths.data.mkdir(exist_ok=True)
+    chain_id = read_genesis(paths.genesis).chain_id
+    return RemoteValidator(endpoint, chain_id, paths.remote_signer, paths.remote_signer_state)
+
+
+def _read_config(paths: NodePaths) -> NodeConfig:
+    try:
+        return read_config(paths.config)
+    except UnicodeDecodeError as error:
+        raise DamagedFile(path=paths.config, reason=str(error)) from error
+
+
+def build_node(
+    home: Path, wanted: Overrides = Overrides(), remote: RemoteValidator | None = None
+) -> ComposedNode:
     """Return the node of a home folder; must be called where an event loop runs.
 
     Args:
         home: Its folder.
         wanted: What differs from its files.
+        remote: From :func:`open_remote_signer`, its key known.
 
     Raises:
         RuleBroken: A file of the home is not of its form.
@@ -182,11 +211,7 @@ def build_node(home: Path, wanted: Overrides = Overrides()) -> ComposedNode:
     """
     paths = NodePaths(home)
     paths.data.mkdir(exist_ok=True)
-    try:
-        config = read_config(paths.config)
-    except UnicodeDecodeError as error:
-        raise DamagedFile(path=paths.config, reason=str(error)) from error
-    config = _with_addresses(config, wanted)
+    config = _with_addresses(_read_config(paths), wanted)
     app_config = _app_config(read_app_config(paths.app), wanted)
     genesis = read_genesis(paths.genesis)
     factory = find_node_application(app_config.app)
@@ -200,7 +225,7 @@ def build_node(home: Path, wanted: Overrides = Overrides()) -> ComposedNode:
     # is executed again from them: it need not wait for the disk at each block.
     state = SqliteDatabase(paths.data / "application.db", sync_every=STATE_SYNC_BLOCKS)
     node_key = load_or_create_node_key(paths.node_key)
-    node = Node(paths, config, genesis, node_key, chain, index, factory(state, parts))
+    node = Node(paths, config, genesis, node_key, chain, index, factory(state, parts), remote)
     if announcer is not None:
         node.bus.listen(announcer.published)
     server = RpcServer(node.rpc.routes(), node.bus, config.rpc)

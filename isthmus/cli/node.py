@@ -23,11 +23,12 @@ from isthmus.cli.daemon.options import (
     show,
 )
 from isthmus.cli.daemon.query import query
+from isthmus.cli.daemon.signer import signer
 from isthmus.cli.daemon.tx import tx
 from isthmus.cli.index import index
 from isthmus.cli.logs import configure_logs
 from isthmus.cli.output import Command, Group, say_when_slow
-from isthmus.compose import Overrides, build_node
+from isthmus.compose import Overrides, build_node, open_remote_signer
 from relay_chain.node.json_forms import public_key_to_json
 from relay_chain.node.node import NodePaths
 from relay_chain.node.p2p.node_key import load_or_create_node_key
@@ -57,7 +58,7 @@ def main(**_: object) -> None:
     """Run and look after one node, by the commands that SDK tools expect of a daemon."""
 
 
-for _group in (index, keys, genesis, query, tx):
+for _group in (index, keys, genesis, query, tx, signer):
     main.add_command(_group)
 
 
@@ -137,17 +138,23 @@ def _level(text: str) -> str:
 
 
 async def _run(home: Path, wanted: Overrides) -> None:
-    node = build_node(home, wanted)
-    say_when_slow()
+    remote = open_remote_signer(home)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(node.run())
+        tasks = []
+        if remote is not None:
+            tasks.append(group.create_task(remote.run()))
+            await remote.wait_key()
+        node = build_node(home, wanted, remote)
+        say_when_slow()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        tasks.append(group.create_task(node.run()))
         await stopped.wait()
         structlog.get_logger().info("node.stopping")
-        running.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 @main.command("show-node-id", cls=Command, example="isthmusd show-node-id --home /tmp/node")

@@ -26,6 +26,12 @@ from relay_chain.node.limits import (
     MEMPOOL_CACHE_SIZE,
     SUBSCRIPTION_BUFFER,
 )
+from relay_chain.node.signing.endpoint import (
+    SignerEndpoint,
+    TcpEndpoint,
+    UnixEndpoint,
+    signer_endpoint_of,
+)
 
 _UNITS_NS = {
     "ns": 1,
@@ -43,7 +49,7 @@ _PEER = re.compile(r"([0-9a-f]{40})@([^:/@\s]+|\[[0-9a-fA-F:]+\]):(\d{1,5})")
 _IGNORED_SECTIONS = frozenset(
     {"statesync", "blocksync", "storage", "tx_index", "instrumentation", "log_level", "log_format"}
     | {"genesis_file", "priv_validator_key_file", "priv_validator_state_file", "node_key_file"}
-    | {"abci", "proxy_app", "db_backend", "db_dir", "filter_peers", "priv_validator_laddr"}
+    | {"abci", "proxy_app", "db_backend", "db_dir", "filter_peers"}
     | {"mode", "version", "block_sync", "pprof_laddr"}
 )
 _IGNORED: Mapping[str, frozenset[str]] = {
@@ -145,6 +151,8 @@ class NodeConfig:
     mempool: MempoolConfig = field(default_factory=MempoolConfig)
     timeouts: Timeouts = field(default_factory=Timeouts)
     pruning: PruningConfig = field(default_factory=PruningConfig)
+    priv_validator_laddr: SignerEndpoint | None = None
+    """Where a remote signer dials in; None for a key in this home."""
 
 
 def parse_duration(value: str) -> DurationNs:
@@ -293,9 +301,21 @@ def parse_config(toml: str) -> NodeConfig:
         mempool=_mempool(top.section("mempool")),
         timeouts=_timeouts(top.section("consensus")),
         pruning=_pruning(top.section("pruning")),
+        priv_validator_laddr=_signer(top),
     )
     top.finish()
     return config
+
+
+def _signer(top: _Section) -> SignerEndpoint | None:
+    found = top.parsed(
+        "priv_validator_laddr",
+        None,
+        lambda text: signer_endpoint_of(text) if text else None,
+        'an address like "tcp://127.0.0.1:26659" or "unix:///run/signer.sock"',
+    )
+    assert found is None or isinstance(found, TcpEndpoint | UnixEndpoint)
+    return found
 
 
 def _rpc(section: _Section) -> RpcConfig:
@@ -392,7 +412,10 @@ def format_config(config: NodeConfig) -> str:
     """Return the TOML text that :func:`parse_config` reads back as ``config``."""
     timeouts, p2p, rpc = config.timeouts, config.p2p, config.rpc
     sections: dict[str, dict[str, object]] = {
-        "": {"moniker": config.moniker},
+        "": {
+            "moniker": config.moniker,
+            "priv_validator_laddr": str(config.priv_validator_laddr or ""),
+        },
         "rpc": {
             "laddr": str(rpc.laddr),
             "unsafe": rpc.unsafe,

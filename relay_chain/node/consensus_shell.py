@@ -68,21 +68,24 @@ _NS = 1_000_000_000
 
 
 class PrivateValidator(Protocol):
-    """The key that votes."""
+    """The key that votes. One that is far away answers later, through ``take_signed``."""
 
-    address: Address
+    @property
+    def address(self) -> Address:
+        """The address that it votes as."""
+        ...
 
     @property
     def last(self) -> SignState:
-        """What it signed last, as its own file remembers it."""
+        """What it signed last, or may have signed, as this node's files remember it."""
         ...
 
-    def sign_vote(self, chain_id: ChainId, vote: Vote) -> Vote:
-        """Return the vote signed, or raise ``SigningRefused``."""
+    def sign_vote(self, chain_id: ChainId, vote: Vote) -> Vote | None:
+        """Return the vote signed, None if it comes later, or raise ``SigningRefused``."""
         ...
 
-    def sign_proposal(self, chain_id: ChainId, proposal: Proposal) -> Proposal:
-        """Return the proposal signed, or raise ``SigningRefused``."""
+    def sign_proposal(self, chain_id: ChainId, proposal: Proposal) -> Proposal | None:
+        """Return the proposal signed, None if it comes later, or raise ``SigningRefused``."""
         ...
 
 
@@ -195,6 +198,13 @@ class ConsensusShell:
         """Say that the mempool has a transaction."""
         if not self._timeouts.create_empty_blocks:
             self._feed_self(TxsAvailable(self.machine.height))
+
+    def take_signed(self, message: Vote | Proposal) -> None:
+        """Take what this node's key signed; the machine ignores what comes too late."""
+        if isinstance(message, Vote):
+            self._feed_self(VoteReceived(message, SELF))
+        else:
+            self._feed_self(ProposalReceived(message, SELF))
 
     # --- life ---------------------------------------------------------------------------
 
@@ -407,7 +417,8 @@ class ConsensusShell:
         except SigningRefused as refusal:
             _log.warning("vote.signing_refused", height=vote.height, error=str(refusal))
             return
-        self._feed_self(VoteReceived(signed, SELF))
+        if signed is not None:
+            self.take_signed(signed)
 
     def _sign_proposal(self, proposal: Proposal) -> None:
         assert self._key is not None
@@ -417,7 +428,8 @@ class ConsensusShell:
         except SigningRefused as refusal:
             _log.warning("proposal.signing_refused", height=proposal.height, error=str(refusal))
             return
-        self._feed_self(ProposalReceived(signed, SELF))
+        if signed is not None:
+            self.take_signed(signed)
 
     def _make_proposal(self, effect: MakeProposal) -> None:
         assert self._address is not None

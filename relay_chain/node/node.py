@@ -11,6 +11,7 @@ import structlog
 from chainkit.formats.tendermint.types import Block, BlockId, Commit, Part, ValidatorSet
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from chainkit.primitives.types import BlockHeight, ChainId, TimestampNs
+from chainkit.runtime.errors import UpgradeNeeded
 from relay_chain.node.api.assembly import node_api
 from relay_chain.node.block_store import BlockStore
 from relay_chain.node.config import NodeConfig
@@ -35,6 +36,7 @@ from relay_chain.node.reactors.mempool import MempoolReactor
 from relay_chain.node.rpc.methods import NodeFacts, RpcMethods
 from relay_chain.node.rpc.peer_forms import peer_dump_json, peer_json
 from relay_chain.node.rpc.unsafe import UnsafeMethods
+from relay_chain.node.signing.client import RemoteValidator
 from relay_chain.node.state_store import StateStore
 from relay_chain.node.wal import WriteAheadLog
 
@@ -96,6 +98,16 @@ class NodePaths:
         return self.data / "priv_validator_state.json"
 
     @property
+    def remote_signer(self) -> Path:
+        """The key of the remote signer, as it was at the first start."""
+        return self.data / "remote_signer.json"
+
+    @property
+    def remote_signer_state(self) -> Path:
+        """What the remote signer was asked last."""
+        return self.data / "remote_signer_state.json"
+
+    @property
     def wal(self) -> Path:
         """Consensus write-ahead log."""
         return self.data / "cs.wal"
@@ -128,6 +140,12 @@ class _BlockSync:
         self._done.set()
 
 
+def _file_validator(paths: NodePaths) -> FilePrivateValidator | None:
+    if not paths.validator_key.exists():
+        return None
+    return FilePrivateValidator(paths.validator_key, paths.validator_state)
+
+
 class Node:
     """Everything of one node but its RPC server. Mutable: it is a process's life.
 
@@ -139,6 +157,7 @@ class Node:
         database: Holds blocks and states.
         index: Holds what they emitted.
         application: Over a database of its own.
+        remote: The key, where ``priv_validator_laddr`` says that it is elsewhere; it is known.
     """
 
     def __init__(
@@ -150,6 +169,7 @@ class Node:
         database: ChainDatabase,
         index: IndexDatabase,
         application: Application,
+        remote: RemoteValidator | None = None,
     ) -> None:
         self.config = config
         self.bus = EventBus(
@@ -169,13 +189,12 @@ class Node:
             mempool=config.mempool,
             pruning=config.pruning,
         )
-        key = (
-            FilePrivateValidator(paths.validator_key, paths.validator_state)
-            if paths.validator_key.exists()
-            else None
-        )
+        assert (remote is None) == (config.priv_validator_laddr is None)
+        key = remote or _file_validator(paths)
         self._wal = WriteAheadLog(paths.wal)
         self.consensus = ConsensusShell(self.executor, key, self._wal, config.timeouts)
+        if remote is not None:
+            remote.deliver = self.consensus.take_signed
         self._synced = asyncio.Event()
         syncing = not self._is_alone(key)
         if not syncing:
@@ -205,7 +224,7 @@ class Node:
     def _is_catching_up(self) -> bool:
         return not self._synced.is_set()
 
-    def _is_alone(self, key: FilePrivateValidator | None) -> bool:
+    def _is_alone(self, key: FilePrivateValidator | RemoteValidator | None) -> bool:
         validators = self.executor.validators().validators
         return key is not None and len(validators) == 1 and validators[0].address == key.address
 
@@ -284,4 +303,9 @@ class Node:
     async def _take_part(self) -> None:
         enter("consensus")
         self._consensus_reactor.consensus_started()
-        await self.consensus.run()
+        try:
+            await self.consensus.run()
+        except UpgradeNeeded as needed:
+            # Clients of this chain need its last block and proofs to follow it.
+            _log.warning("node.upgrade_needed", name=needed.name, height=needed.height)
+            await asyncio.Event().wait()

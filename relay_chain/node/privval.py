@@ -16,7 +16,11 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
-from chainkit.formats.tendermint.sign_bytes import proposal_sign_bytes, vote_sign_bytes
+from chainkit.formats.tendermint.sign_bytes import (
+    proposal_sign_bytes,
+    vote_extension_sign_bytes,
+    vote_sign_bytes,
+)
 from chainkit.formats.tendermint.types import Proposal, Vote, VoteType
 from chainkit.primitives.errors import MalformedMessage, OperationFailed
 from chainkit.primitives.hashing import sha256_truncated
@@ -95,6 +99,22 @@ def check_position(last: SignState, asked: Position) -> bool:
     return asked == last.position and bool(last.sign_bytes)
 
 
+def position_of(message: Vote | Proposal) -> Position:
+    """Return where a vote or proposal stands."""
+    if isinstance(message, Proposal):
+        step = SignStep.PROPOSE
+    else:
+        step = SignStep.PREVOTE if message.type is VoteType.PREVOTE else SignStep.PRECOMMIT
+    return Position(message.height, message.round, step)
+
+
+def timestamp_in(state: SignState) -> TimestampNs:
+    """Return the timestamp of what was signed last; there must be such a thing."""
+    is_proposal = state.position.step is SignStep.PROPOSE
+    field = _PROPOSAL_TIMESTAMP_FIELD if is_proposal else _VOTE_TIMESTAMP_FIELD
+    return timestamp_of(state.sign_bytes, field)
+
+
 def timestamp_of(sign_bytes: bytes, field: int) -> TimestampNs:
     """Return the timestamp in a delimited canonical vote or proposal.
 
@@ -150,7 +170,7 @@ class FilePrivateValidator:
     def __init__(self, key_path: Path, state_path: Path) -> None:
         self._seed = _read_key(key_path)
         self._state_path = state_path
-        self._state = _read_state(state_path) if state_path.exists() else SignState()
+        self._state = read_sign_state(state_path) if state_path.exists() else SignState()
         self.public_key = public_key_from_seed(self._seed)
         self.address: Address = sha256_truncated(self.public_key)
 
@@ -165,11 +185,9 @@ class FilePrivateValidator:
         Raises:
             SigningRefused: It goes behind, or contradicts, what was signed before.
         """
-        step = SignStep.PREVOTE if vote.type is VoteType.PREVOTE else SignStep.PRECOMMIT
-        asked = Position(vote.height, vote.round, step)
+        asked = position_of(vote)
         if check_position(self._state, asked):
-            earlier = timestamp_of(self._state.sign_bytes, _VOTE_TIMESTAMP_FIELD)
-            vote = replace(vote, timestamp=earlier)
+            vote = replace(vote, timestamp=timestamp_in(self._state))
             signature = self._again(asked, vote_sign_bytes(chain_id, vote))
         else:
             signature = self._sign(asked, vote_sign_bytes(chain_id, vote))
@@ -181,14 +199,17 @@ class FilePrivateValidator:
         Raises:
             SigningRefused: It goes behind, or contradicts, what was signed before.
         """
-        asked = Position(proposal.height, proposal.round, SignStep.PROPOSE)
+        asked = position_of(proposal)
         if check_position(self._state, asked):
-            earlier = timestamp_of(self._state.sign_bytes, _PROPOSAL_TIMESTAMP_FIELD)
-            proposal = replace(proposal, timestamp=earlier)
+            proposal = replace(proposal, timestamp=timestamp_in(self._state))
             signature = self._again(asked, proposal_sign_bytes(chain_id, proposal))
         else:
             signature = self._sign(asked, proposal_sign_bytes(chain_id, proposal))
         return replace(proposal, signature=signature)
+
+    def sign_extension(self, chain_id: ChainId, vote: Vote) -> bytes:
+        """Return the signature of a vote's extension; it decides nothing, so may be repeated."""
+        return sign(self._seed, vote_extension_sign_bytes(chain_id, vote))
 
     def _again(self, asked: Position, sign_bytes: bytes) -> bytes:
         if sign_bytes != self._state.sign_bytes:
@@ -202,8 +223,7 @@ class FilePrivateValidator:
         state = SignState(asked, signature, sign_bytes)
         point = f"privval.{asked.step.name.lower()}"
         reach(f"{point}.before_save")
-        data = dump_json(_state_to_json(state))
-        write_durably(self._state_path, data, mode=_SECRET_MODE, point=point)
+        write_sign_state(self._state_path, state, point=point)
         self._state = state
         reach(f"{point}.saved")
         return signature
@@ -222,7 +242,12 @@ def write_private_key(path: Path, seed: bytes) -> None:
 
 def write_empty_state(path: Path) -> None:
     """Write the state of a key that never signed."""
-    write_durably(path, dump_json(_state_to_json(SignState())), mode=_SECRET_MODE)
+    write_sign_state(path, SignState())
+
+
+def write_sign_state(path: Path, state: SignState, *, point: str = "") -> None:
+    """Write what was signed last; it is on disk when this returns (see ``write_durably``)."""
+    write_durably(path, dump_json(_state_to_json(state)), mode=_SECRET_MODE, point=point)
 
 
 def _read_key(path: Path) -> bytes:
@@ -249,7 +274,12 @@ def _state_to_json(state: SignState) -> dict[str, object]:
     return value
 
 
-def _read_state(path: Path) -> SignState:
+def read_sign_state(path: Path) -> SignState:
+    """Return what was signed last.
+
+    Raises:
+        MalformedMessage: The file is not of CometBFT's form.
+    """
     what = path.name
     fields = parse_json(path.read_bytes(), what=what)
     step = integer(member(fields, "step", what=what), what=f"{what}: step")

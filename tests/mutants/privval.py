@@ -23,7 +23,7 @@ MUTANTS = [
     Mutant(
         "privval-save-after-sign",
         _FILE,
-        "        write_durably(self._state_path, data, mode=_SECRET_MODE, point=point)\n",
+        "        write_sign_state(self._state_path, state, point=point)\n",
         "",
         f"{_TESTS}::test_the_state_is_on_disk_before_the_signature_is_given",
     ),

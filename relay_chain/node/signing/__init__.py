@@ -1,0 +1,1 @@
+"""The remote signer: CometBFT's privval protocol, so that the key lives in another process."""
