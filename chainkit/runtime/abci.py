@@ -132,6 +132,7 @@ class FinalizeBlockRequest:
     last_votes: tuple[LastVote, ...] = ()
     misbehaviour: tuple[Misbehaviour, ...] = ()
     block_hash: bytes = b""
+    next_validators_hash: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

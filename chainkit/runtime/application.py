@@ -178,7 +178,11 @@ class Application:
         return all(0 < len(tx) <= MAX_TX_BYTES for tx in block.txs)
 
     def finalize_block(self, request: FinalizeBlockRequest) -> FinalizeBlockResult:
-        """Execute a decided block; nothing is durable before :meth:`commit`."""
+        """Execute a decided block; nothing is durable before :meth:`commit`.
+
+        Raises:
+            UpgradeNeeded: A module has planned that another program executes it.
+        """
         assert request.height == self._stores.version + 1, "blocks come one after another"
         self._stores.rollback()
         if request.height == 1:
@@ -192,6 +196,7 @@ class Application:
             proposer_address=request.proposer_address,
             last_votes=request.last_votes,
             misbehaviour=request.misbehaviour,
+            next_validators_hash=request.next_validators_hash,
         )
         for module in self._modules:
             module.begin_block(ctx)

@@ -92,6 +92,8 @@ class Context:
     proposer_address: Address = Address(b"")
     last_votes: tuple[LastVote, ...] = ()
     misbehaviour: tuple[Misbehaviour, ...] = ()
+    next_validators_hash: bytes = b""
+    """Of the validators of the next height, in blocks."""
     consensus_params: ConsensusParams = ConsensusParams()
 
     def store(self, name: str) -> KVStore:

@@ -4,7 +4,7 @@ Codes are those of ``cosmossdk.io/errors`` under the codespace ``sdk``: wallets 
 act on them, so they never change.
 """
 
-from chainkit.primitives.errors import RuleBroken
+from chainkit.primitives.errors import OperationFailed, RuleBroken
 
 CODESPACE = "sdk"
 
@@ -197,3 +197,16 @@ class InvalidGasLimit(SdkError):
 
     code = 41
     reason = "invalid gas limit"
+
+
+class UpgradeNeeded(OperationFailed):
+    """The next block is executed only by a program that has the upgrade; the chain stands."""
+
+    def __init__(self, *, name: str, height: int, info: str = "") -> None:
+        more = f" ({info})" if info else ""
+        super().__init__(
+            f"upgrade {name} is due at height {height}{more}: "
+            "start a program that has it and says so under upgrades in app.toml"
+        )
+        self.name = name
+        self.height = height

@@ -68,4 +68,5 @@ def application(database: KeyValueDatabase, parts: NodeParts) -> Application:
         address_prefix=parts.address_prefix,
         minimum_gas_prices=parts.minimum_gas_prices,
         settings=Settings(keep_recent=parts.keep_states),
+        upgrades=parts.upgrades,
     )

@@ -23,6 +23,8 @@ class NodeParts:
     minimum_gas_prices: str
     keep_states: int
     """Recent states that a node keeps; 0 keeps all."""
+    upgrades: tuple[str, ...] = ()
+    """Planned upgrades of the chain that this program has."""
 
 
 @dataclass(frozen=True, slots=True)

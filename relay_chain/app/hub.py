@@ -1,6 +1,6 @@
 """The composition of the hub."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from chainkit.commitments.database import KeyValueDatabase
 from chainkit.modules.auth import AuthModule
@@ -28,6 +28,7 @@ from relay_chain.app.governance import GovernanceModule
 from relay_chain.app.hub_facts import HubFacts
 from relay_chain.app.slashing import SlashingModule
 from relay_chain.app.staking import BONDED_POOL, NOT_BONDED_POOL, StakingModule
+from relay_chain.app.upgrade import UpgradeModule
 
 MODULE_ACCOUNTS = (FEE_COLLECTOR, BONDED_POOL, NOT_BONDED_POOL, "gov", "transfer", "integrity")
 DEFAULT_SETTINGS = Settings()
@@ -43,11 +44,13 @@ def hub_application(
     minimum_gas_prices: str = "",
     settings: Settings = DEFAULT_SETTINGS,
     version: str = "0.1.0",
+    upgrades: Collection[str] = (),
 ) -> Application:
     """Return the hub's application over ``database``.
 
     Slashing begins blocks and staking ends them, so that who is jailed at H leaves the set
-    at H + 2. The other arguments are those of ``parachains.zone.zone_application``.
+    at H + 2. ``upgrades`` are the planned ones that this program has. The other arguments are
+    those of ``parachains.zone.zone_application``.
     """
     auth = AuthModule(address_prefix)
     bank = BankModule(auth, module_accounts=MODULE_ACCOUNTS)
@@ -77,9 +80,10 @@ def hub_application(
     facts = HubFacts(staking, slashing, governance, address_prefix)
     integrity = IntegrityModule(Monitor(clients, facts), core, address_prefix, bank)
     joined = (core, *apps, integrity, FloodGate(guard))
+    upgrade = UpgradeModule(bank.module_address("gov"), address_prefix, upgrades)
     rules = AnteRules(auth, bank, address_prefix, parse_gas_prices(minimum_gas_prices))
     info = ServiceInfo("isthmus-hub", version, minimum_gas_prices)
-    others = (auth, bank, slashing, *joined)
-    modules = (auth, bank, staking, slashing, governance, *joined)
+    others = (auth, bank, slashing, *joined, upgrade)
+    modules = (upgrade, auth, bank, staking, slashing, governance, *joined)
     messages = MessageRouter(route for module in modules for route in module.message_routes())
     return Application(modules, database, rules, info, settings)

@@ -253,6 +253,7 @@ class Executor:
 
         Raises:
             RuleBroken: The block breaks a rule of validity; nothing was changed.
+            UpgradeNeeded: Another program executes it; nothing was changed.
         """
         self._check(block)
         result = self._execute(self.state, block)
@@ -359,4 +360,5 @@ def request_of(state: ChainState, block: Block) -> FinalizeBlockRequest:
         last_votes(state, block),
         misbehaviour(block.evidence),
         header_hash(header),
+        header.next_validators_hash,
     )

@@ -110,7 +110,8 @@ class RpcMethods:
     def status(self, _: Parameters) -> JsonObject:
         """Return who this node is and how far it is."""
         facts, state, blocks = self.facts, self.executor.state, self.executor.blocks
-        first, last = blocks.meta(blocks.base()), blocks.meta(state.last_block_height)
+        height = self._last_height()
+        first, last = blocks.meta(blocks.base()), blocks.meta(height)
         power = next(
             (v.voting_power for v in state.validators.validators if v.address == facts.address), 0
         )
@@ -127,10 +128,12 @@ class RpcMethods:
                 "other": {"tx_index": "on", "rpc_address": facts.rpc_addr},
             },
             "sync_info": {
-                "latest_block_hash": shapes.upper_hex(state.last_block_id.hash),
+                "latest_block_hash": shapes.upper_hex(last.block_id.hash if last else b""),
                 "latest_app_hash": shapes.upper_hex(last.header.app_hash if last else b""),
-                "latest_block_height": str(state.last_block_height),
-                "latest_block_time": format_rfc3339(state.last_block_time),
+                "latest_block_height": str(height),
+                "latest_block_time": format_rfc3339(
+                    last.header.time if last else state.last_block_time
+                ),
                 "earliest_block_hash": shapes.upper_hex(first.block_id.hash if first else b""),
                 "earliest_app_hash": shapes.upper_hex(first.header.app_hash if first else b""),
                 "earliest_block_height": str(blocks.base()),
@@ -182,11 +185,18 @@ class RpcMethods:
 
     # --- blocks -------------------------------------------------------------------------
 
+    def _last_height(self) -> BlockHeight:
+        """Return the last height that was decided.
+
+        An upgrade that this program does not have leaves the state one below it.
+        """
+        return max(self.executor.blocks.height(), self.executor.state.last_block_height)
+
     def _height(self, params: Parameters, name: str = "height", ahead: int = 0) -> BlockHeight:
         """Return the height asked, the last one if none is; ``ahead`` more may be asked."""
         asked = params.number(name)
         blocks = self.executor.blocks
-        last = self.executor.state.last_block_height
+        last = self._last_height()
         if asked is None:
             return last
         if asked <= 0:
@@ -246,7 +256,7 @@ class RpcMethods:
 
     def blockchain(self, params: Parameters) -> JsonObject:
         """Return up to 20 headers, the newest first."""
-        blocks, last = self.executor.blocks, self.executor.state.last_block_height
+        blocks, last = self.executor.blocks, self._last_height()
         low, high = params.number("minHeight") or 0, params.number("maxHeight") or 0
         if low < 0 or high < 0:
             raise BadRequest("heights must be non-negative")
