@@ -11,7 +11,7 @@ import pytest
 
 from relay_chain.node.config import read_config, write_config
 from relay_chain.node.node import NodePaths
-from relay_chain.node.signing.endpoint import TcpEndpoint
+from relay_chain.node.signing.endpoint import SignerEndpoint, TcpEndpoint
 from tests.e2e.network import Process, free_ports, make_network, running, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -33,7 +33,7 @@ def move_key(node: Process, home: Path) -> TcpEndpoint:
 
 
 @contextmanager
-def signer(home: Path, endpoint: TcpEndpoint) -> Iterator[subprocess.Popen[bytes]]:
+def signer(home: Path, endpoint: SignerEndpoint) -> Iterator[subprocess.Popen[bytes]]:
     """A signer as a process; killed by SIGKILL at the end."""
     with (home / "log").open("ab") as log:
         command = [PROGRAM, "signer", "--home", home, "--address", str(endpoint)]
