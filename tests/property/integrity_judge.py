@@ -10,8 +10,7 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-HUB = "hub"
-TOP = 4
+from tests.property.integrity_register import FRAUDS, HUB, TOP, Register, Terms
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ class Datum:
 
     words: list[Word] = field(default_factory=list)
     spent: bool = False
-    """Used, challenged or false."""
+    """Used or false."""
+    challenged: bool = False
 
 
 class Breach(AssertionError):
@@ -86,20 +86,11 @@ class Breach(AssertionError):
 class Judge:
     """Keeps the books of a run."""
 
-    def __init__(
-        self,
-        levels: dict[str, int],
-        operators: dict[str, str],
-        *,
-        sources: int,
-        window: int,
-        quota: int,
-        epoch: int,
-    ) -> None:
-        self.levels = levels
+    def __init__(self, register: Register, operators: dict[str, str], terms: Terms) -> None:
+        self.register = register
+        self.levels, self.isolated = register.levels, register.isolated
         self.operators = operators
-        self.sources, self.window, self.quota, self.epoch = sources, window, quota, epoch
-        self.isolated: set[str] = set()
+        self.terms = terms
         self.floors: dict[tuple[str, str], int] = {}
         self.demoting: set[str] = set()
         self.strictly: set[str] = set()
@@ -109,7 +100,8 @@ class Judge:
         self.burned: dict[object, Counter[int]] = {}
         self.brought: dict[object, tuple[str, int, int]] = {}
         self.returned: dict[object, tuple[str, list]] = {}
-        self.accepted: Counter[tuple[str, int]] = Counter()
+        self.escrows: dict[str, str] = {}
+        """The hub's escrows that hold something, by address: of which zone's channel."""
         self.said: dict[tuple[object, int], Datum] = {}
         self.log: list[tuple[int, str, str, int, object]] = []
         """Units that came: height, denomination, zone, amount, packet."""
@@ -137,7 +129,7 @@ class Judge:
         """Return the level to which independent words lift a datum now; -1 for none. Uses it up."""
         for level in range(wanted, TOP + 1):
             found = self.said.get((datum, level))
-            if found is None or found.spent:
+            if found is None or found.spent or found.challenged:
                 continue
             first: dict[str, int] = {}
             for word in sorted(found.words, key=lambda each: each.height):
@@ -146,10 +138,22 @@ class Judge:
                 if independent and standing >= level - 1:
                     first.setdefault(word.operator, word.height)
             heights = sorted(first.values())
-            if len(heights) >= self.sources and height >= heights[self.sources - 1] + self.window:
+            if (
+                len(heights) >= self.terms.sources
+                and height >= heights[self.terms.sources - 1] + self.terms.window
+            ):
                 found.spent = True
                 return level
         return -1
+
+    def may_speak(self, zone: str, datum: object, level: int, word: Word) -> bool:
+        """Return whether the hub may take a source's word."""
+        found = self.said.get((datum, level), Datum())
+        standing = -2 if word.chain in self.isolated else self.levels[word.chain]
+        spoken = {each.operator for each in found.words}
+        alone = word.operator == self.operators[zone] or word.chain == zone
+        closed = found.spent or found.challenged
+        return not (alone or closed or word.operator in spoken) and standing >= level - 1
 
     # --- what the hub accepted ----------------------------------------------------------
 
@@ -167,9 +171,8 @@ class Judge:
         """Judge that the hub took a zone's packet."""
         if zone in self.isolated or target in self.isolated:
             raise Breach(f"{what}: {zone} or {target} is cut off")
-        self.accepted[zone, height // self.epoch] += 1
-        if self.accepted[zone, height // self.epoch] > self.quota:
-            raise Breach(f"{what}: more than {self.quota} packets of {zone} in an epoch")
+        if not self.register.count(zone, height):
+            raise Breach(f"{what}: more packets of {zone} in an epoch than its quota")
         if wanted > self.levels[HUB]:
             raise Breach(f"{what}: the hub is below {wanted}")
         if label < wanted:
@@ -202,6 +205,8 @@ class Judge:
         rises = asset.goes_home and target and self.label(zone) < self.levels[target]
         if rises and (asset.carries or not asset.receiver.isalnum()):
             raise Breach("an asset that rose carried more than a receiver")
+        if not asset.onward and asset.receiver in self.escrows:
+            raise Breach(f"{zone} pays into an escrow of the hub")
         if asset.comes_home:
             taken, missing = self._take(asset.denom, zone, asset.amount)
             if missing:
@@ -255,6 +260,11 @@ class Judge:
                 self.arrived[denom][label] -= part
             self.burned[key] = gone
             return
+        if zone in self.demoting:
+            best = max((label for label, n in self.arrived[denom].items() if n), default=TOP)
+            floor = min(best, self.floors.get((zone, "transfer"), TOP))
+            if best < self.levels[zone]:
+                self.floors[zone, "transfer"] = floor
         level = 0 if zone in self.demoting else self.levels[zone] + (zone in self.strictly)
         if zone not in self.demoting and self.levels[zone] > self.levels[HUB]:
             raise Breach(f"the hub sent above itself, to {zone}")
@@ -262,12 +272,33 @@ class Judge:
         self.count(denom)
 
     def refunded(self, key: object, denom: str, zone: str, amount: int) -> None:
-        """Note that what the hub sent is its user's again."""
+        """Judge that what the hub sent is its user's again."""
         if key in self.burned:
             self.arrived[denom] += self.burned.pop(key)
             return
         left = self.out[denom].pop(key)[2]
-        self._take(denom, zone, amount - left)
+        missing = self._take(denom, zone, amount - left)[1]
+        if missing:
+            raise Breach(f"a refund of {missing}{denom} that {zone} has sent back")
+
+    def holds(self, denom: str, zone: str) -> int:
+        """Return what a zone may send back."""
+        return sum(left for where, _, left in self.out[denom].values() if where == zone)
+
+    def inflates(self, zone: str, asset: Asset) -> bool:
+        """Return whether a packet says that a zone has more than it was sent."""
+        return asset.comes_home and asset.amount > self.holds(asset.denom, zone)
+
+    def convict(self, zone: str, height: int) -> None:
+        """Note that a zone's own packet convicts it."""
+        if zone in self.register.bound and self.isolated.get(zone) not in FRAUDS:
+            self.freeze(zone, self.register.convict(zone, height, "ledger"))
+
+    def hold(self, zone: str, height: int, wanted: int) -> None:
+        """Judge that the hub keeps a zone's packet back."""
+        was = self.register.before_fall(zone, height)
+        if min(was, self.floors.get((zone, "transfer"), TOP)) < wanted:
+            raise Breach(f"a packet of {zone} waits that was never good for {wanted}")
 
     def _take(self, denom: str, zone: str, amount: int) -> tuple[list, int]:
         """Take units off what lies in a zone, the highest first: it might be those."""

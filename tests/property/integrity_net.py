@@ -1,9 +1,11 @@
 """A hub, zones behind it, chains behind zones, and all that is under way between them."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from chainkit.primitives.amounts import Coin
 from chainkit.primitives.errors import RuleBroken
+from chainkit.primitives.heights import Height
 from chainkit.wire.codec import encode
 from ibc.addresses import format_address
 from ibc.ics04_channel.types import Packet
@@ -11,7 +13,9 @@ from ibc.ics20_transfer.denoms import extract_denom
 from ibc.testing.chain import PREFIX, TestChain
 from ibc.testing.ledger import TestLedger
 from ibc.testing.path import Endpoint, Path, sent_packets, written_acknowledgements
+from integrity.axes import Axis, Reading, Source
 from integrity.module import IntegrityModule
+from integrity.monitor import Monitor
 from integrity.records import Params
 from tests.unit.ibc_worlds import address, new_chain, transfer_path
 from tests.unit.integrity_worlds import Hub
@@ -32,18 +36,44 @@ class WatchedLedger(TestLedger):
                 self.watcher(ctx, sender, receiver, coin)
 
 
+class LivelyChain(TestChain):
+    """A chain whose blocks begin: somebody is told before and after each."""
+
+    before = after = None
+
+    def commit(self, blocks: int = 1) -> Height:
+        proven = self.own_height()
+        for _ in range(blocks):
+            if self.before is not None:
+                self.before()
+            proven = super().commit()
+            if self.after is not None:
+                self.after()
+        return proven
+
+
 class WatchedHub(Hub):
     """A hub whose bank is followed."""
 
     def new_ledger(self) -> TestLedger:
         return WatchedLedger()
 
+    def new_chain(self, *args) -> TestChain:
+        return LivelyChain(*args)
 
-class NothingMeasured:
-    """Levels are set by the test."""
 
-    def begin_block(self, ctx) -> None:
-        """Measure nothing."""
+class FactMonitor(Monitor):
+    """Measures two axes of every chain, of which the test gives the facts."""
+
+    facts: ClassVar[dict[str, tuple[int, int]]] = {}
+    """By chain, the level that each axis comes to."""
+
+    def readings(self, ctx, chain, params) -> tuple[Reading, ...]:
+        least = params.thresholds().least
+        return tuple(
+            Reading(axis, least[axis][level - 1] if level else 0, Source.MEASURED)
+            for axis, level in zip((Axis.CONTROL, Axis.WATCH), self.facts[chain.name], strict=True)
+        )
 
 
 @dataclass
@@ -56,6 +86,7 @@ class Fate:
     state: str = "sent"
     """sent, held, in (accepted, perhaps without an answer yet) or refused."""
     answers: list[bytes] = field(default_factory=list)
+    held_at: int = 0
 
 
 class Net:
@@ -66,7 +97,9 @@ class Net:
         ledger = self.hub.chain.ledger
         assert isinstance(ledger, WatchedLedger)
         ledger.watcher = self.hub.keeper.moved
-        self.module = IntegrityModule(NothingMeasured(), self.hub.chain.core, PREFIX, ledger)
+        self.monitor = FactMonitor(self.hub.clients)
+        FactMonitor.facts = {name: (level, level) for name, level in levels.items()}
+        self.module = IntegrityModule(self.monitor, self.hub.chain.core, PREFIX, ledger)
         self.routes = {route.type_url: route for route in self.module.message_routes()}
         self.gov = format_address(ledger.module_address("gov"), PREFIX)
         self.hub.store.set_params(params)

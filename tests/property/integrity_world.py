@@ -1,6 +1,9 @@
 """The world of the random nets: how it begins, how it is relayed, and what must hold at each step."""
 
 import json
+import os
+import sys
+from collections import Counter
 from typing import ClassVar
 
 from hypothesis import strategies as st
@@ -15,13 +18,19 @@ from htlc.onchain.locks.application import VERSION as HTLC_VERSION
 from ibc.ics04_channel.messages import Outcome
 from ibc.ics20_transfer.state import escrow_address
 from ibc.testing.path import Endpoint, Path, sent_packets, written_acknowledgements
+from integrity import lots
+from integrity.levels import LevelParams
+from integrity.limits import MAX_LOTS
 from integrity.records import Params
 from tests.property.integrity_judge import Asset, Breach, Judge, local, read
 from tests.property.integrity_net import Fate, Net
-from tests.unit.ibc_worlds import transfer_message
+from tests.property.integrity_register import Register, Terms
 
 ZONES = ("aye", "bee", "cee", "dee", "eff", "gee", "haw", "jay", "kay", "ell", "emm")
 SECOND = 1_000_000_000
+PROGRESS = bool(os.environ.get("INTEGRITY_PROGRESS"))
+MARKS = ("secret", "c2VjcmV0")
+"""What a hostile zone would tell by its answers, and the same in base64."""
 LEVEL = st.integers(0, 4)
 USERS = ("bob", "carol")
 SOURCES = {
@@ -29,13 +38,23 @@ SOURCES = {
     "s2": ("o1", "hub"),
     "s3": ("o2", "hub"),
     "s4": ("o3", "aye"),
-    "s5": ("aye", "hub"),
+    "s5": ("", "hub"),
+    "alice": ("o4", "hub"),
 }
-"""Who endorses: for which operator, and by a look at which chain; one is a zone's own."""
+"""Who endorses: for which operator, and by a look at which chain; one is the operator of ``aye``
+itself, and one has the account that sends every packet.
+"""
+TERMS = Terms(
+    epoch=15, rise=1, delay=1, hold=10, quota=6, flood=2, stale=3, fraud=2, sources=2, window=3
+)
 PARAMS = Params(
-    epoch_blocks=40, hold_blocks=12, packets_per_epoch=9, endorsers=2, bond=1,
-    bond_denom="ubond", challenge_blocks=3,
+    epoch_blocks=TERMS.epoch, levels=LevelParams(TERMS.rise, TERMS.delay),
+    hold_blocks=TERMS.hold, packets_per_epoch=TERMS.quota, stale_epochs=TERMS.stale,
+    fraud_epochs=TERMS.fraud, endorsers=TERMS.sources, bond=1, bond_denom="ubond",
+    challenge_blocks=TERMS.window, appeal_blocks=TERMS.epoch, flood_epochs=TERMS.flood,
 )  # fmt: skip
+FEW_LOTS = 3
+"""So that lots become one often; the product's own bound is higher."""
 
 
 class World(RuleBasedStateMachine):
@@ -48,28 +67,31 @@ class World(RuleBasedStateMachine):
         levels=st.lists(LEVEL, min_size=2, max_size=len(ZONES)),
         hub=st.sampled_from((4, 4, 4, 3, 2)),
         behind=st.lists(st.integers(0, 1), max_size=2),
+        stranger=st.booleans(),
     )
-    def begin(self, levels: list[int], hub: int, behind: list[int]) -> None:
+    def begin(self, levels: list[int], hub: int, behind: list[int], stranger: bool) -> None:
         leaves = {f"leaf{n}": ZONES[at] for n, at in enumerate(behind)}
         self.zones = ZONES[: max(len(levels), 2)][: 11 - len(leaves)]
         of = {**dict(zip(self.zones, levels, strict=False)), "hub": hub}
         self.net = Net(dict(of), leaves, PARAMS)
         self.hub = self.net.hub.chain
-        operators = {zone: zone for zone in self.zones}
-        self.judge = Judge(
-            of, operators, sources=2, window=PARAMS.challenge_blocks,
-            quota=PARAMS.packets_per_epoch, epoch=PARAMS.epoch_blocks,
-        )  # fmt: skip
+        self.bound = self.zones[:-1] if stranger and len(self.zones) > 2 else self.zones
         self.leaves = leaves
         self.traces: dict[str, str] = {"uhub": "uhub"}
         self.lies: set[tuple[str, str]] = set()
+        self.gifts: Counter[str] = Counter()
         self.secrets: dict[bytes, bool] = {}
-        self.paid = 0
+        self.halted: set[str] = set()
+        self.proved: set[str] = set()
+        lots.MAX_LOTS = FEW_LOTS
+        self.name_chains()
+        self.judge = Judge(Register(of, set(self.bound), TERMS), self.operators, TERMS)
         for user in (*USERS, *SOURCES):
             self.hub.fund(user, "ubond", 1_000)
-        self.hub.fund("bob", "uhub", 500)
-        self.judge.own("uhub", 500)
-        for name, (operator, chain) in SOURCES.items():
+        self.hub.fund("bob", "uhub", 5_000)
+        self.judge.own("uhub", 5_000)
+        for name in SOURCES:
+            operator, chain = self.source(name)
             account = self.net.text("hub", name)
             self.net.say(
                 "AddSource",
@@ -85,6 +107,61 @@ class World(RuleBasedStateMachine):
             zone: self.open(zone, "datagram", "isthmus-datagram-1") for zone in self.zones[:2]
         }
         self.locks = {zone: self.open(zone, "htlc", HTLC_VERSION) for zone in self.zones[:2]}
+        self.hub.before, self.hub.after = self.before_block, self.after_block
+        self.after_block()
+
+    def name_chains(self) -> None:
+        """Give each chain the account that operates it; nobody told the hub of a stranger."""
+        self.operators = dict.fromkeys(self.zones, "")
+        for zone in self.zones:
+            if zone in self.bound:
+                self.operators[zone] = self.net.text("hub", f"operator of {zone}")
+                self.net.hub.change(zone, operator=self.operators[zone])
+            else:
+                client = self.net.hub.paths[zone].a.client_id
+                self.net.hub.store.kv.delete(b"client/" + client.encode())
+                self.net.hub.store.kv.delete(b"chain/" + zone.encode())
+        self.net.hub.change("hub", operator="us")
+
+    def source(self, name: str) -> tuple[str, str]:
+        """Return a source's operator and the chain that it looks at."""
+        operator, chain = SOURCES[name]
+        return operator or self.operators["aye"], chain
+
+    def teardown(self) -> None:
+        lots.MAX_LOTS = MAX_LOTS
+
+    # --- the hub's blocks ---------------------------------------------------------------
+
+    def before_block(self) -> None:
+        """Before an epoch ends, honest relayers bring each zone's header, unless it halted."""
+        if (self.hub.height + 1) % TERMS.epoch == 0:
+            for zone in self.zones:
+                if zone not in self.halted:
+                    self.freshen(zone)
+
+    def freshen(self, zone: str) -> None:
+        """Bring a zone's newest header to the hub."""
+        path = self.net.hub.paths[zone]
+        try:
+            path.update(path.a)
+        except RuleBroken:
+            self.expect(zone in self.proved, "a header was refused")
+
+    def after_block(self) -> None:
+        """Begin a block of the hub, and judge what it did by itself."""
+        ctx, clients = self.hub.context(), self.net.hub.clients
+        self.net.module.begin_block(ctx)
+        seen = {
+            zone: str(clients.latest_height(ctx, self.net.hub.paths[zone].a.client_id))
+            for zone in self.bound
+        }
+        frozen = self.judge.register.block(self.hub.height, seen, self.proved)
+        for zone, since in frozen.items():
+            self.judge.freeze(zone, since)
+        events = ctx.events.all()
+        self.net.note(self.hub, events)
+        self.hub_did(events)
 
     def open(self, zone: str, port: str, version: str) -> Path:
         """Open one more channel to a zone."""
@@ -99,49 +176,6 @@ class World(RuleBasedStateMachine):
         return path
 
     # --- how it is done -----------------------------------------------------------------
-
-    def low_and_high(self, data) -> tuple[str, str]:
-        """Return two zones, the second above the first if there are such."""
-        levels, hub = self.judge.levels, self.judge.levels["hub"]
-        pairs = [
-            (low, high)
-            for low in self.zones
-            for high in self.zones
-            if levels[low] < levels[high] <= hub and low not in self.judge.isolated
-        ]
-        if pairs and data.draw(st.integers(0, 3)):
-            return data.draw(st.sampled_from(pairs))
-        return data.draw(st.sampled_from(self.zones)), data.draw(st.sampled_from(self.zones))
-
-    def memo(self, data, target: str = "") -> str:
-        """Return a memo: none, one that sends on, one that does more."""
-        kinds = ("none", "on", "on", "next", "label", "odd")
-        kind = "on" if target else data.draw(st.sampled_from(kinds))
-        if kind == "none":
-            return ""
-        zone = target or self.low_and_high(data)[1]
-        receiver = self.net.text(zone, "alice")
-        forward = {"receiver": receiver, "port": "transfer", "channel": self.net.hub.channel(zone)}
-        if kind == "next":
-            onward = {"receiver": receiver, "port": "transfer", "channel": "channel-0"}
-            forward["next"] = {"forward": onward}
-        if kind == "odd":
-            forward["receiver"] = "alice;approve"
-        memo = {"forward": forward}
-        if kind == "label":
-            memo["integrity"] = {"label": 4}
-        return json.dumps(memo)
-
-    def up(self, data, zone: str, denom: str, amount: int, *, hurry: bool) -> None:
-        """Send from a zone to the hub, and perhaps onward."""
-        end = self.net.hub.paths[zone].b
-        user = data.draw(st.sampled_from(USERS))
-        memo = self.memo(data)
-        message = transfer_message(
-            end, "alice", self.net.text("hub", user), denom, amount, memo=memo
-        )
-        if self.net.execute(end.chain, message) is not None:
-            self.settle(hurry)
 
     def settle(self, hurry: bool = True) -> None:
         """Relay until nothing moves."""
@@ -189,9 +223,24 @@ class World(RuleBasedStateMachine):
     def answer(self, fate: Fate) -> bool:
         path, end = self.net.end(fate, source=True)
         answer = fate.answers[0]
-        _, events = path.acknowledge(end, fate.packet, answer)
+        try:
+            _, events = path.acknowledge(end, fate.packet, answer)
+        except RuleBroken:
+            self.expect(fate.source in self.proved or fate.target in self.proved, "no answer")
+            return False
+        if fate.source == "hub":
+            self.told(fate.target, events)
         self.closed(fate, events, refund=not answer.startswith(b'{"result"'))
         return True
+
+    def told(self, zone: str, events) -> None:
+        """Judge what an answer of a zone told the hub's applications."""
+        if self.judge.levels[zone] < self.judge.levels["hub"]:
+            texts = [value for event in events for _, value in event.attributes]
+            self.expect(
+                not any(mark in text for mark in MARKS for text in texts),
+                "an answer told more than a bit",
+            )
 
     def closed(self, fate: Fate, events, *, refund: bool) -> None:
         """Forget a packet that has an end."""
@@ -209,15 +258,20 @@ class World(RuleBasedStateMachine):
 
     def hub_took(self, fate: Fate, events) -> None:
         """Judge what the hub made of a packet."""
-        packet = fate.packet
-        held = any(each.packet == packet for each in self.net.hub.store.held())
-        if held:
-            fate.state = "held"
+        packet, height = fate.packet, self.hub.height
+        is_asset = packet.source_port == "transfer"
+        asset = read(packet, dict(self.traces)) if is_asset else None
+        if asset is not None and self.judge.inflates(fate.source, asset):
+            self.judge.convict(fate.source, height)
+        if any(each.packet == packet for each in self.net.hub.store.held()):
+            self.keeps(fate, asset)
         elif fate.state in {"sent", "held"}:
             fate.state = "in"
+        if fate.state == "refused":
+            self.stopped(fate, asset, events)
         if fate.state == "in":
-            key, height = self.net.key(packet, fate.source), self.hub.height
-            if packet.source_port == "transfer":
+            key = self.net.key(packet, fate.source)
+            if is_asset:
                 asset = read(packet, self.traces)
                 target = self.zone_of(asset)
                 self.judge.accept_asset(key, fate.source, packet, asset, target, height)
@@ -228,6 +282,32 @@ class World(RuleBasedStateMachine):
                 wanted = self.judge.levels["hub"]
                 self.judge.accept(fate.source, height, wanted, label=label, what="plain data")
         self.hub_did(events)
+
+    def keeps(self, fate: Fate, asset: Asset | None) -> None:
+        """Judge that the hub keeps a packet back."""
+        if fate.state != "held":
+            fate.held_at = self.hub.height
+        fate.state = "held"
+        wanted = self.judge.levels["hub"]
+        if asset is not None:
+            target = self.zone_of(asset)
+            wanted = self.judge.levels[target] if target else 0
+        self.judge.hold(fate.source, self.hub.height, wanted)
+
+    def stopped(self, fate: Fate, asset: Asset | None, events) -> None:
+        """Judge that what no application may see was refused before any did."""
+        if asset is not None:
+            target = self.zone_of(asset)
+            above = target and self.judge.levels[target] > self.judge.levels["hub"]
+            barred = self.judge.inflates(fate.source, asset) or (above and not asset.goes_home)
+        else:
+            opens = self.secrets.get(sha256(fate.packet.data), False)
+            label = self.judge.label(fate.source, fate.packet.source_port)
+            barred = not opens and label < self.judge.levels["hub"]
+        by = [value for event in events for name, value in event.attributes if name == "refused_by"]
+        ruled = all(each.startswith("integrity/") for each in by)
+        seen = any(event.type.startswith("ibccallbackerror-") for event in events)
+        self.expect(not barred or (ruled and not seen), "an application saw what a rule bars")
 
     def zone_of(self, asset: Asset) -> str:
         """Return the zone that an asset goes on to; empty if it ends on the hub."""
@@ -248,6 +328,9 @@ class World(RuleBasedStateMachine):
                 values = json.loads(packet.data)
                 home = values["denom"].startswith(f"transfer/{packet.source_channel}/")
                 fate = self.net.fates[self.net.key(packet, "hub")]
+                if not home:
+                    escrow = self.hub.text(escrow_address("transfer", packet.source_channel))
+                    self.judge.escrows[escrow] = fate.target
                 self.judge.sent(
                     self.net.key(packet, "hub"), local(values["denom"]), int(values["amount"]),
                     fate.target, home=home, height=self.hub.height,
@@ -259,13 +342,14 @@ class World(RuleBasedStateMachine):
     def coin(self, denom: str, amount: int):
         return Coin(Denom(denom), amount)
 
-    def tolerate(self, act) -> None:
-        """Do what may be refused."""
+    def tolerate(self, act) -> bool:
+        """Do what may be refused; return whether it was done."""
         try:
             with self.hub.context().savepoint():
                 act()
         except RuleBroken:
-            pass
+            return False
+        return True
 
     def must_refuse(self, act, what: str) -> None:
         """Fail unless a forgery is refused or changes nothing."""
@@ -298,6 +382,8 @@ class World(RuleBasedStateMachine):
     def supply_is_conserved(self) -> None:
         """What came is locked where it came from; what went lies in an escrow; nothing else is."""
         World.steps += 1
+        if PROGRESS and World.steps % 500 == 0:
+            print(f"{World.steps} steps", file=sys.__stderr__, flush=True)
         lost = {"sent", "held", "refused"}
         for denom, trace in self.traces.items():
             supply = self.hub.supply(denom)
@@ -315,7 +401,10 @@ class World(RuleBasedStateMachine):
                     assert escrow == supply + rising + going, f"{denom} of {zone}"
                 else:
                     escrow = self.escrow(self.hub, path.a.channel_id, denom)
+                    gift = self.gifts[zone] if denom == "uhub" else 0
+                    escrow -= gift
                     assert entry.held == escrow, f"held of {denom} by {zone}"
+                    assert entry.held == self.judge.holds(denom, zone), f"{denom} of {zone}"
                     back = f"transfer/{path.b.channel_id}/{trace}"
                     if (zone, denom) not in self.lies:
                         rising = self.under_way(zone, "hub", back, lost)
@@ -323,6 +412,20 @@ class World(RuleBasedStateMachine):
                         assert escrow == there.supply(local(back)) + rising + going, (
                             f"{denom} in {zone}"
                         )
+
+    @invariant()
+    def levels_and_isolation_are_as_judged(self) -> None:
+        """What the hub knows of each chain is what the facts come to."""
+        for name in (*self.bound, "hub"):
+            chain = self.net.hub.store.chain(name)
+            assert chain.level.level == self.judge.levels[name], f"the level of {name}"
+            assert bool(chain.isolated) == (name in self.judge.isolated), f"{name} is cut off"
+
+    @invariant()
+    def nothing_waits_too_long(self) -> None:
+        for fate in self.net.fates.values():
+            waits = fate.state == "held" and self.hub.height >= fate.held_at + TERMS.hold
+            assert not waits, "a packet waits beyond its time"
 
     @invariant()
     def what_is_in_quarantine_stays(self) -> None:

@@ -38,7 +38,7 @@ class Hub:
             Remotes(Channels(Connections(self.clients))), READERS, HashLocks(ledger, PREFIX)
         )
         self.keeper = LotKeeper(self.guard, ledger)
-        self.chain = TestChain(
+        self.chain = self.new_chain(
             "hub-1", (TRANSFER, DATAGRAM, HTLC), (self.guard,), ledger, self.keeper
         )
         self.zones: dict[str, TestChain] = {}
@@ -54,6 +54,10 @@ class Hub:
     def new_ledger(self) -> TestLedger:
         """Return the hub's ledger; others have moves followed as the hub's bank does."""
         return TestLedger()
+
+    def new_chain(self, *args) -> TestChain:
+        """Return the hub's chain."""
+        return TestChain(*args)
 
     @property
     def store(self) -> IntegrityStore:
