@@ -59,6 +59,10 @@ class BankModule(BaseModule):
         """Let somebody hear of every move between accounts; part of the composition."""
         self._watchers = (*self._watchers, watcher)
 
+    def ensure_module_account(self, ctx: Context, module: str) -> None:
+        """Give a module its account before it has received anything, so that queries find it."""
+        self._auth.ensure_module(ctx, module)
+
     def module_address(self, module: str) -> Address:
         """Return the account of a module."""
         return module_address(module)

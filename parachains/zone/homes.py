@@ -159,7 +159,12 @@ def make_config(plan: ChainPlan, node: WrittenNode, peers: tuple[PeerAddress, ..
 
 def app_toml(plan: ChainPlan, app: str, node: WrittenNode) -> str:
     """Return what a node runs, whom it tells of blocks, and where it answers gRPC and REST."""
-    values = {"app": app, "address-prefix": plan.address_prefix}
+    values = {
+        "app": app,
+        "address-prefix": plan.address_prefix,
+        # Relayers compare the price that they pay with what a node asks for, by denomination.
+        "minimum-gas-prices": f"0{plan.denom}",
+    }
     if plan.mqtt_url:
         values["mqtt-url"] = plan.mqtt_url
     # JSON's texts of printable characters are TOML's basic strings.

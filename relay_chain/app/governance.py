@@ -124,6 +124,8 @@ class GovernanceModule(BaseModule):
         voting = integer(state, "voting_seconds", period)
         deposit = coins_of(state, "min_deposit") or coins_of(params, "min_deposit")
         least = deposit[0].amount if deposit else DEFAULT_MIN_DEPOSIT
+        # Proposals name this account as their signer, before it has received a deposit.
+        self._bank.ensure_module_account(ctx, ACCOUNT)
         ctx.store(STORE).set(VOTING_PERIOD_KEY, str(voting).encode())
         ctx.store(STORE).set(MIN_DEPOSIT_KEY, str(least).encode())
         return ()

@@ -18,13 +18,15 @@ from chainkit.primitives.types import (
     VotingPower,
 )
 from chainkit.runtime.abci import FinalizeBlockRequest
-from chainkit.runtime.addresses import format_address
+from chainkit.runtime.addresses import format_address, module_address
 from chainkit.runtime.context import LastVote, Misbehaviour, MisbehaviourKind
 from chainkit.runtime.grpc_status import Status
 from chainkit.runtime.transaction import AnyMessage
 from chainkit.runtime.tx_codec import build_tx
 from chainkit.sigverify.secp256k1 import public_key_of, secp256k1_address
 from chainkit.wire.codec import encode
+from chainkit.wire.proto.cosmos.auth.v1beta1 import auth_pb2
+from chainkit.wire.proto.cosmos.auth.v1beta1 import query_pb2 as auth_query_pb2
 from chainkit.wire.proto.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
 from chainkit.wire.proto.cosmos.bank.v1beta1 import tx_pb2 as bank_tx_pb2
 from chainkit.wire.proto.cosmos.base.v1beta1.coin_pb2 import Coin as CoinProto
@@ -345,3 +347,16 @@ def test_a_proposal_cannot_speak_for_another_account():
         codes.append(result.tx_results[0].code)
 
     assert codes == [6, 4]
+
+
+def test_the_authoritys_account_is_found_before_its_first_deposit():
+    """Whoever writes a proposal asks for the address that its messages must be signed by."""
+    hub = Hub()
+    hub.block()
+    request = auth_query_pb2.QueryModuleAccountByNameRequest(name="gov")
+    path = "/cosmos.auth.v1beta1.Query/ModuleAccountByName"
+    found = hub.query(path, request, auth_query_pb2.QueryModuleAccountByNameResponse).account
+    account = auth_pb2.ModuleAccount.FromString(found.value)
+
+    assert account.name == "gov"
+    assert account.base_account.address == format_address("isthmus", module_address("gov"))
