@@ -114,6 +114,8 @@ class P2pConfig:
     laddr: Endpoint = Endpoint("0.0.0.0", 26656)  # noqa: S104 - CometBFT's default: peers come from anywhere
     external_address: str = ""
     persistent_peers: tuple[PeerAddress, ...] = ()
+    seeds: tuple[PeerAddress, ...] = ()
+    pex: bool = True
     max_num_inbound_peers: int = 40
     max_num_outbound_peers: int = 10
     addr_book_strict: bool = True
@@ -247,6 +249,12 @@ class _Section:
         assert isinstance(value, Endpoint)
         return value
 
+    def peers(self, key: str) -> tuple[PeerAddress, ...]:
+        expected = 'peers like "<40 hex digits>@127.0.0.1:26656,..."'
+        value = self.parsed(key, (), peers_of, expected)
+        assert isinstance(value, tuple)
+        return value
+
     def duration(self, key: str, otherwise: DurationNs) -> DurationNs:
         value = self.parsed(key, otherwise, parse_duration, 'a duration like "500ms" or "3s"')
         assert isinstance(value, int)
@@ -344,14 +352,12 @@ def _rpc(section: _Section) -> RpcConfig:
 
 def _p2p(section: _Section) -> P2pConfig:
     default = P2pConfig()
-    peers = section.parsed(
-        "persistent_peers", (), peers_of, 'peers like "<40 hex digits>@127.0.0.1:26656,..."'
-    )
-    assert isinstance(peers, tuple)
     config = P2pConfig(
         laddr=section.endpoint("laddr", default.laddr),
         external_address=section.string("external_address", ""),
-        persistent_peers=peers,
+        persistent_peers=section.peers("persistent_peers"),
+        seeds=section.peers("seeds"),
+        pex=section.flag("pex", default.pex),
         max_num_inbound_peers=section.number(
             "max_num_inbound_peers", default.max_num_inbound_peers
         ),
@@ -430,6 +436,8 @@ def format_config(config: NodeConfig) -> str:
             "laddr": str(p2p.laddr),
             "external_address": p2p.external_address,
             "persistent_peers": ",".join(str(peer) for peer in p2p.persistent_peers),
+            "seeds": ",".join(str(peer) for peer in p2p.seeds),
+            "pex": p2p.pex,
             "max_num_inbound_peers": p2p.max_num_inbound_peers,
             "max_num_outbound_peers": p2p.max_num_outbound_peers,
             "addr_book_strict": p2p.addr_book_strict,

@@ -258,7 +258,7 @@ async def test_a_lying_signer_is_refused_with_a_reason(tmp_path, answer, reason)
                 signed = await inbox.next()
 
     assert verify(KEY, vote_sign_bytes(CHAIN, signed), signed.signature)
-    ends = [entry for entry in logs if entry["event"] == "signer.disconnected"]
+    ends = [entry for entry in logs if entry["event"] == "signer.dropped"]
     assert reason in ends[0]["reason"]
     assert ends[0]["log_level"] == "warning"
 
@@ -290,7 +290,7 @@ async def test_a_signer_with_another_key_is_refused_for_ever(tmp_path):
             await _play(at, None, key=public_key_from_seed(b"\x08" * 32))
 
     assert again.public_key == first.public_key == KEY
-    assert [entry["error"] for entry in logs if entry["event"] == "signer.disconnected"] == [
+    assert [entry["error"] for entry in logs if entry["event"] == "signer.dropped"] == [
         "OtherKey"
     ]
 
@@ -309,7 +309,7 @@ async def test_garbage_ends_the_connection(tmp_path):
             async with signing(tmp_path / "signer", at):
                 await remote.wait_key()
 
-    ends = [entry["error"] for entry in logs if entry["event"] == "signer.disconnected"]
+    ends = [entry["error"] for entry in logs if entry["event"] == "signer.dropped"]
     assert ends[:3] == ["MalformedFrame", "MalformedMessage", "MalformedFrame"]
 
 

@@ -66,3 +66,15 @@ BAN_NS = DurationNs(60 * NS_PER_SECOND)
 
 MAX_BANS = 1_024
 """Bans remembered; the oldest is forgotten for a new one."""
+
+MAX_BOOK_ADDRESSES = 1_000
+"""CometBFT p2p/pex, ``needAddressThreshold``: more addresses are not noted."""
+
+MAX_BOOK_ADDRESSES_OF_SOURCE = 64
+"""What one peer may tell of; the book of one that knows only liars is small, not full of lies."""
+
+MAX_DIAL_ATTEMPTS = 16
+"""CometBFT p2p/pex, ``maxAttemptsToDial``: then an address is forgotten."""
+
+REDIAL_BOOK_FIRST_NS = DurationNs(NS_PER_SECOND // 2)
+"""Doubled with each attempt, as CometBFT's one second is."""

@@ -31,7 +31,7 @@ from relay_chain.node.p2p.limits import (
 PING = delimited(message_field(1, b""))
 PONG = delimited(message_field(2, b""))
 PEX_CHANNEL = 0x00
-"""Peer exchange is not served; what peers send there is dropped unread."""
+"""A node without peer exchange drops unread what peers send there."""
 
 _DECAY_INTERVAL_NS = 2 * NS_PER_SECOND
 
@@ -235,10 +235,10 @@ class MultiplexConnection:
 
     def _receive_message_packet(self, body: bytes) -> MessageReceived | None:
         channel_id, last, data = _decode_message_packet(body)
-        if channel_id == PEX_CHANNEL:
-            return None
         channel = self._channels.get(channel_id)
         if channel is None:
+            if channel_id == PEX_CHANNEL:
+                return None
             raise UnknownChannel(channel_id=channel_id)
         message = channel.receive(data, last=last)
         return None if message is None else MessageReceived(channel_id, message)

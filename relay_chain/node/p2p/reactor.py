@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from relay_chain.consensus.messages import PeerId
+from relay_chain.node.p2p.address import PeerAddress
 from relay_chain.node.p2p.multiplex import ChannelDescriptor
 from relay_chain.node.p2p.peer import Peer
 
@@ -21,6 +22,9 @@ class Peers(Protocol):
 
     def disconnect(self, peer_id: PeerId, reason: Exception) -> None:
         """End a peer's connection; ``RuleBroken`` bans it for a while."""
+
+    def dial(self, address: PeerAddress, *, keep: bool) -> bool:
+        """Dial a peer soon, and with ``keep`` for ever; False if too many wait for that."""
 
 
 class Reactor(Protocol):

@@ -58,3 +58,20 @@ STATUS_PERIOD_NS = DurationNs(10 * NS_PER_SECOND)
 
 PEER_GRACE_NS = DurationNs(NS_PER_SECOND)
 """How long after the first status a sync may end: later peers may be further ahead."""
+
+PEX_CHANNEL = 0x00
+MAX_PEX_ADDRESSES = 250
+"""CometBFT p2p/pex, ``maxGetSelection``: addresses in one answer."""
+
+MAX_PEX_MESSAGE_BYTES = 256 * MAX_PEX_ADDRESSES
+"""CometBFT p2p/pex, ``maxMsgSize``."""
+
+PEX_QUEUE_MESSAGES = 10
+PEX_PERIOD_NS = DurationNs(30 * NS_PER_SECOND)
+"""CometBFT p2p/pex, ``defaultEnsurePeersPeriod``: how often more peers are looked for."""
+
+PEX_REQUEST_PERIOD_NS = DurationNs(PEX_PERIOD_NS // 3)
+"""CometBFT p2p/pex, ``minReceiveRequestInterval``: a peer that asks more often is dropped."""
+
+PEX_FREE_REQUESTS = 2
+"""CometBFT p2p/pex, ``receiveRequest``: so many are answered whenever they come."""

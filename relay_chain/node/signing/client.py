@@ -256,9 +256,10 @@ class RemoteValidator:
             _log.info("signer.connected", address=str(self.endpoint))
             while True:
                 await self._serve_next(link)
-        except (RuleBroken, OperationFailed, TimeoutError, OSError) as error:
-            level = _log.warning if isinstance(error, RuleBroken) else _log.info
-            level("signer.disconnected", error=type(error).__name__, reason=str(error))
+        except RuleBroken as error:
+            _log.warning("signer.dropped", error=type(error).__name__, reason=str(error))
+        except (OperationFailed, TimeoutError, OSError) as error:
+            _log.info("signer.disconnected", error=type(error).__name__, reason=str(error))
         finally:
             self._busy = False
             link.close()

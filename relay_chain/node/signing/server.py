@@ -130,9 +130,10 @@ class SignerServer:
             _log.info("signer.connected", node=str(self._endpoint))
             try:
                 await self._serve(link)
-            except (RuleBroken, OperationFailed, TimeoutError) as error:
-                level = _log.warning if isinstance(error, RuleBroken) else _log.info
-                level("signer.disconnected", error=type(error).__name__, reason=str(error))
+            except RuleBroken as error:
+                _log.warning("signer.dropped", error=type(error).__name__, reason=str(error))
+            except (OperationFailed, TimeoutError) as error:
+                _log.info("signer.disconnected", error=type(error).__name__, reason=str(error))
             finally:
                 link.close()
             await asyncio.sleep(seconds(back_off))  # a node that hangs up at once is not hammered
