@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Protocol
 
 import structlog
 
@@ -20,9 +19,9 @@ from chainkit.formats.tendermint.hashing import header_hash
 from chainkit.formats.tendermint.parts import PartSet, split_block
 from chainkit.formats.tendermint.sign_bytes import proposal_sign_bytes, vote_sign_bytes
 from chainkit.formats.tendermint.types import BlockId, Part, Proposal, Vote, VoteType
-from chainkit.primitives.errors import MalformedMessage
+from chainkit.primitives.errors import MalformedMessage, RuleBroken
 from chainkit.primitives.limits import MAX_BLOCK_SIZE_BYTES
-from chainkit.primitives.types import Address, BlockHeight, ChainId, DurationNs, Round, TimestampNs
+from chainkit.primitives.types import BlockHeight, DurationNs, Round, TimestampNs
 from chainkit.sigverify.ed25519 import verify, verify_remembered
 from relay_chain.consensus.driver_state import new_machine, proposer_at, validators_for
 from relay_chain.consensus.machine import step
@@ -42,6 +41,7 @@ from relay_chain.consensus.messages import (
     Halt,
     Input,
     MakeProposal,
+    PeerId,
     ProposalReceived,
     ReportEquivocation,
     ScheduleTimeout,
@@ -55,9 +55,16 @@ from relay_chain.consensus.messages import (
 )
 from relay_chain.consensus.replay import has_forgotten, restart
 from relay_chain.consensus.state import next_height
+from relay_chain.node.consensus_ports import (
+    Announcer,
+    NotSigned,
+    PrivateValidator,
+    Silent,
+    keep_peer,
+)
 from relay_chain.node.executor import Executor
 from relay_chain.node.limits import MAX_INPUTS_PER_TURN, MAX_PENDING_INPUTS
-from relay_chain.node.privval import SigningRefused, SignState, SignStep
+from relay_chain.node.privval import SigningRefused, SignStep
 from relay_chain.node.reactors.ports import PartReceived, PeerInput, RoundView
 from relay_chain.node.reactors.views import PartSetParts, RoundVotesView
 from relay_chain.node.wal import WriteAheadLog
@@ -65,50 +72,6 @@ from relay_chain.node.wal_codec import decode_entry, encode_entry, entry_name
 
 _log = structlog.get_logger()
 _NS = 1_000_000_000
-
-
-class PrivateValidator(Protocol):
-    """The key that votes. One that is far away answers later, through ``take_signed``."""
-
-    @property
-    def address(self) -> Address:
-        """The address that it votes as."""
-        ...
-
-    @property
-    def last(self) -> SignState:
-        """What it signed last, or may have signed, as this node's files remember it."""
-        ...
-
-    def sign_vote(self, chain_id: ChainId, vote: Vote) -> Vote | None:
-        """Return the vote signed, None if it comes later, or raise ``SigningRefused``."""
-        ...
-
-    def sign_proposal(self, chain_id: ChainId, proposal: Proposal) -> Proposal | None:
-        """Return the proposal signed, None if it comes later, or raise ``SigningRefused``."""
-        ...
-
-
-class Announcer(Protocol):
-    """The consensus reactor, as the shell sees it."""
-
-    def announce(self, effect: AnnounceStep | AnnounceVote | AnnounceValidBlock) -> None:
-        """Tell peers."""
-        ...
-
-    def wake(self) -> None:
-        """Look again at what peers lack."""
-        ...
-
-
-class Silent:
-    """The announcer of a node without peers."""
-
-    def announce(self, effect: AnnounceStep | AnnounceVote | AnnounceValidBlock) -> None:
-        """Tell nobody."""
-
-    def wake(self) -> None:
-        """Do nothing."""
 
 
 class ConsensusShell:
@@ -140,6 +103,8 @@ class ConsensusShell:
         self._follows = False
         """Whether it takes part in the present height without a vote."""
         self.announcer: Announcer = Silent()
+        self.drop_peer: Callable[[PeerId, RuleBroken], None] = keep_peer
+        """Ends a peer's connection; the node sets it."""
         self._own: deque[Input] = deque()
         self._from_peers: asyncio.Queue[PeerInput] = asyncio.Queue(MAX_PENDING_INPUTS)
         self._work = asyncio.Event()
@@ -280,17 +245,17 @@ class ConsensusShell:
     def _receive(self, message: PeerInput) -> None:
         match message:
             case VoteReceived():
-                if self._is_good_vote(message.vote):
+                if self._is_good_vote(message.vote, message.peer_id):
                     self._take(message)
             case ProposalReceived():
-                if self._is_good_proposal(message.proposal):
+                if self._is_good_proposal(message.proposal, message.peer_id):
                     self._take(message)
             case PartReceived():
                 self._add_part(message)
             case _:
                 self._take(message)
 
-    def _is_good_vote(self, vote: Vote) -> bool:
+    def _is_good_vote(self, vote: Vote, peer_id: PeerId) -> bool:
         validators = validators_for(self.machine, vote.height)
         if validators is None or not 0 <= vote.validator_index < len(validators.validators):
             return False
@@ -304,9 +269,10 @@ class ConsensusShell:
         if verify_remembered(validator.public_key, message, vote.signature):
             return True
         _log.warning("vote.signature_refused", height=vote.height, index=vote.validator_index)
+        self.drop_peer(peer_id, NotSigned(what="vote", height=vote.height, round_=vote.round))
         return False
 
-    def _is_good_proposal(self, proposal: Proposal) -> bool:
+    def _is_good_proposal(self, proposal: Proposal, peer_id: PeerId) -> bool:
         machine = self.machine
         if proposal.height != machine.height or machine.decided:
             return False
@@ -316,7 +282,9 @@ class ConsensusShell:
         message = proposal_sign_bytes(self._executor.chain_id, proposal)
         if verify(signer.public_key, message, proposal.signature):
             return True
-        _log.warning("proposal.signature_refused", height=proposal.height, round=proposal.round)
+        height, round_ = proposal.height, proposal.round
+        _log.warning("proposal.signature_refused", height=height, round=round_)
+        self.drop_peer(peer_id, NotSigned(what="proposal", height=height, round_=round_))
         return False
 
     def _add_part(self, message: PartReceived) -> None:

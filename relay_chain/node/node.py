@@ -282,6 +282,7 @@ class Node:
             ),
         )
         self.consensus.announcer = consensus
+        self.consensus.drop_peer = self.switch.disconnect
         self.executor.on_evidence = evidence.wake
         self.executor.mempool.on_added = self._on_tx(mempool.wake)
 

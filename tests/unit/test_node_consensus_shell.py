@@ -1,8 +1,20 @@
 """The order of effects, and what pruning leaves."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from chainkit.formats.tendermint.types import BlockId, PartSetHeader, Proposal, Vote, VoteType
+from relay_chain.consensus.messages import ProposalReceived, VoteReceived
+from relay_chain.node.consensus_ports import NotSigned
+from relay_chain.node.consensus_shell import ConsensusShell
+from relay_chain.node.wal import WriteAheadLog
 from tests.node_in_memory import MemoryNode
+
+BLOCK = BlockId(b"\x01" * 32, PartSetHeader(1, b"\x02" * 32))
+LIAR = "ab" * 20
 
 
 async def test_what_led_to_a_signature_is_on_disk_before_it(tmp_path: Path) -> None:
@@ -39,3 +51,40 @@ async def test_pruning_keeps_what_it_says(tmp_path: Path) -> None:
     assert node.executor.blocks.meta(node.executor.blocks.base()) is not None
     assert node.executor.states.result(5) is None
     assert not list(node.chain.iterate(b"iA", b"iB"))
+
+
+@pytest.mark.parametrize("kind", ["vote", "proposal"])
+async def test_a_forged_signature_drops_the_peer_that_passed_it_on(
+    tmp_path: Path, kind: str
+) -> None:
+    """
+    A vote or proposal that its validator did not sign ends the peer's connection with a reason:
+    whoever is honest verified it before passing it on. A good one does not.
+    """
+    node = MemoryNode(tmp_path)
+    follower = ConsensusShell(
+        node.executor, None, WriteAheadLog(tmp_path / "follower"), node.shell._timeouts
+    )
+    dropped: list[tuple[str, Exception]] = []
+    done = asyncio.Event()
+    follower.drop_peer = lambda peer_id, reason: (dropped.append((peer_id, reason)), done.set())
+    chain_id = node.executor.chain_id
+    if kind == "vote":
+        vote = Vote(VoteType.PREVOTE, 1, 0, BLOCK, 1_700_000_000_000_000_001, node.key.address, 0)
+        good = VoteReceived(node.key.sign_vote(chain_id, vote), "cd" * 20)
+        forged = replace(good, vote=replace(good.vote, signature=bytes(64)), peer_id=LIAR)
+    else:
+        proposal = Proposal(1, 0, -1, BLOCK, 1_700_000_000_000_000_001)
+        good = ProposalReceived(node.key.sign_proposal(chain_id, proposal), "cd" * 20)
+        forged = replace(good, proposal=replace(good.proposal, signature=bytes(64)), peer_id=LIAR)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        running = group.create_task(follower.run())
+        await follower.submit(good)
+        await follower.submit(forged)
+        await done.wait()
+        running.cancel()
+    follower.close()
+    node.shell.close()
+
+    assert [peer_id for peer_id, _ in dropped] == [LIAR]
+    assert isinstance(dropped[0][1], NotSigned)

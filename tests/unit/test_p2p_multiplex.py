@@ -14,7 +14,7 @@ from relay_chain.node.p2p.errors import (
     UnknownChannel,
 )
 from relay_chain.node.p2p.fields import bytes_field, delimited, message_field, varint_field
-from relay_chain.node.p2p.limits import PING_INTERVAL_NS, PONG_TIMEOUT_NS
+from relay_chain.node.p2p.limits import MAX_SEND_QUEUE_BYTES, PING_INTERVAL_NS, PONG_TIMEOUT_NS
 from relay_chain.node.p2p.multiplex import (
     PING,
     PONG,
@@ -77,6 +77,17 @@ def test_a_full_queue_refuses_and_keeps_what_it_has():
     assert results == [True, True, True, False]
     assert not side.has_room(0x20)
     side.next_batch()
+    assert side.has_room(0x20)
+
+
+def test_a_queue_is_bounded_in_bytes_too():
+    """Past its size a queue takes no more, however few messages it holds; one alone may be large."""
+    side = connection()
+    half = bytes(MAX_SEND_QUEUE_BYTES // 2 + 1)
+    assert [side.try_send(0x20, half) for _ in range(3)] == [True, True, False]
+    side.next_batch(len(half))
+    assert not side.has_room(0x20)
+    side.next_batch(len(half) + 100_000)
     assert side.has_room(0x20)
 
 

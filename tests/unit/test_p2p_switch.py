@@ -18,6 +18,7 @@ from relay_chain.node.p2p.errors import (
 )
 from relay_chain.node.p2p.fields import bytes_field, delimited, message_field, varint_field
 from relay_chain.node.p2p.handshake import greet
+from relay_chain.node.p2p.limits import MESSAGE_COST_BYTES
 from relay_chain.node.p2p.multiplex import ChannelDescriptor, RateLimiter
 from relay_chain.node.p2p.node_info import NodeInfo
 from relay_chain.node.p2p.node_key import NodeKey
@@ -281,6 +282,46 @@ async def test_a_full_queue_drops_and_send_waits_for_room():
         assert accepted == 4
         assert not peer.try_send(0x77, b"no such channel")
         writer.close()
+
+
+async def test_a_peer_that_never_reads_is_dropped(monkeypatch):
+    """What waits for it is bounded, and after the time limit its connection ends with a reason."""
+    monkeypatch.setattr(peer_module, "WRITE_TIMEOUT_NS", 200_000_000)
+    a, in_a, _ = make(1, send_rate=0)
+    async with running(a):
+        reader, writer, _ = await dial_raw(a, NodeKey(bytes([9]) * 32))
+        reader._transport.pause_reading()
+        peer = await in_a.added.get()
+        while in_a.removed.empty():
+            await peer.send(0x30, bytes(250_000))
+        _, reason = in_a.removed.get_nowait()
+        writer.close()
+
+    assert isinstance(reason, ConnectionLost)
+    assert str(reason) == "peer does not read"
+
+
+async def test_small_messages_count_for_more_than_their_bytes(monkeypatch):
+    """A flood of tiny messages is slowed down as if each had half a kilobyte."""
+    taken = []
+
+    class Recording(RateLimiter):
+        def take(self, size, now):
+            taken.append(size)
+            return super().take(size, now)
+
+    monkeypatch.setattr(peer_module, "RateLimiter", Recording)
+    a, in_a, _ = make(1)
+    async with running(a):
+        _, writer, greeted = await dial_raw(a, NodeKey(bytes([9]) * 32))
+        body = varint_field(1, 0x30) + varint_field(2, 1) + bytes_field(3, b"x")
+        writer.write(greeted.secret.seal(delimited(message_field(3, body)) * 2_000))
+        for _ in range(2_000):
+            await in_a.received.get()
+        writer.close()
+        await in_a.removed.get()
+
+    assert sum(taken) >= 2_000 * MESSAGE_COST_BYTES
 
 
 async def test_a_defect_of_ours_takes_the_switch_down():

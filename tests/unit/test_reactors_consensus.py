@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainkit.formats.tendermint.errors import InvalidPart
 from chainkit.formats.tendermint.parts import PartSet, split_block
 from chainkit.formats.tendermint.types import (
     ABSENT_SIG,
@@ -420,6 +421,39 @@ async def test_a_proposal_of_too_many_parts_drops_the_peer():
     huge = replace(BLOCK_ID, part_set_header=replace(HEADER, total=17))
     with pytest.raises(ProposalTooLarge):
         await give(reactor, peer, DATA_CHANNEL, ProposalMessage(replace(PROPOSAL, block_id=huge)))
+
+
+async def test_a_part_under_another_index_than_its_proof_drops_the_peer():
+    """ASA-2025-002: a part whose index is not its proof's reaches no part set."""
+    reactor, consensus, peer = reactor_with_peer()
+    with pytest.raises(InvalidPart):
+        await give(reactor, peer, DATA_CHANNEL, BlockPart(5, 0, replace(PARTS[1], index=0)))
+
+    assert consensus.submitted == []
+
+
+async def test_lies_in_bit_arrays_harm_only_the_liar():
+    """Bits for more votes or parts than there are make us send nothing that is not there."""
+    reactor, _, peer = reactor_with_peer()
+    state = reactor.peer_state(peer.id)
+    await give(reactor, peer, STATE_CHANNEL, NewRoundStep(5, 0, 4, 0, 3))
+    wide = BitArray(10_000, 1 << 9_999)
+    other = replace(HEADER, total=1_600)
+    for channel, message in (
+        (STATE_CHANNEL, NewValidBlock(5, 0, other, BitArray(1_600, (1 << 1_600) - 1), False)),
+        (DATA_CHANNEL, ProposalPol(5, 0, wide)),
+        (VOTE_SET_BITS_CHANNEL, VoteSetBits(5, 0, VoteType.PREVOTE, BLOCK_ID, wide)),
+        (STATE_CHANNEL, HasVote(5, 0, VoteType.PREVOTE, 9_999)),
+    ):
+        await give(reactor, peer, channel, message)
+    data = reactor._next_data(state)
+    votes = reactor._next_votes(state)
+
+    assert len(data) <= 2
+    assert len(votes) <= 1
+    lie = NewValidBlock(5, 0, HEADER, BitArray(5, 1), False)
+    with pytest.raises(MalformedMessage):
+        await give(reactor, peer, STATE_CHANNEL, lie)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,9 @@ from relay_chain.node.reactors.block_pool import (
 )
 from relay_chain.node.reactors.blocksync import BlockSyncReactor
 from relay_chain.node.reactors.blocksync_messages import (
+    BlockRequest,
     decode_blocksync_message,
+    encode_blocksync_message,
 )
 from relay_chain.node.reactors.evidence import decode_evidence_list, next_evidence
 from relay_chain.node.reactors.limits import (
@@ -217,6 +219,9 @@ class Link:
     id: str
     inbox: asyncio.Queue = field(default_factory=asyncio.Queue)
 
+    def has_room(self, channel_id):
+        return True
+
     def try_send(self, channel_id, message):
         self.inbox.put_nowait(message)
         return True
@@ -316,6 +321,20 @@ async def test_a_forged_block_is_not_applied_and_its_sender_dropped():
     assert net.executor.applied == CHAIN[:11]
     assert list(net.dropped) == ["liar"]
     assert isinstance(net.dropped["liar"], BadBlock)
+
+
+async def test_a_peer_that_reads_nothing_has_no_block_read_for_it():
+    """Requests beyond a full queue cost no look into the store."""
+    store = Store(CHAIN)
+    reads = []
+    store.block_bytes = lambda height: reads.append(height) or b"block"
+    server, link = BlockSyncReactor(store, Executor(), syncing=False), Link("x")
+    request = encode_blocksync_message(BlockRequest(3))
+    await server.receive(BLOCKSYNC_CHANNEL, link, request)
+    link.has_room = lambda channel_id: False
+    await server.receive(BLOCKSYNC_CHANNEL, link, request)
+
+    assert reads == [3]
 
 
 async def test_an_unsolicited_block_is_refused_before_it_is_decoded():

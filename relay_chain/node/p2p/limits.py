@@ -30,6 +30,12 @@ MAX_PACKET_BYTES = MAX_PACKET_PAYLOAD_BYTES + 12
 MAX_SEND_BATCH_BYTES = 65_536
 """CometBFT p2p/conn, ``minWriteBufferSize``: packets joined into one write."""
 
+MAX_SEND_QUEUE_BYTES = 8 * 1024 * 1024
+"""A channel to a peer that reads slowly takes no more messages past this size, however few."""
+
+MESSAGE_COST_BYTES = 512
+"""Each message counts as this much at least against the receive rate: small ones cost work, too."""
+
 MAX_PENDING_PONGS = 1
 """Pings that arrive while an answer waits are answered by it."""
 

@@ -24,6 +24,7 @@ from relay_chain.node.p2p.limits import (
     MAX_PACKET_BYTES,
     MAX_PACKET_PAYLOAD_BYTES,
     MAX_SEND_BATCH_BYTES,
+    MAX_SEND_QUEUE_BYTES,
     PING_INTERVAL_NS,
     PONG_TIMEOUT_NS,
 )
@@ -75,11 +76,22 @@ class _Channel:
         assert descriptor.priority > 0
         self.descriptor = descriptor
         self.waiting: deque[bytes] = deque()
+        self.waiting_bytes = 0
         self.sent_of_first = 0
         self.recently_sent = 0.0
         self._received: list[bytes] = []
         self._received_bytes = 0
         self._head = varint_field(1, descriptor.id)
+
+    def has_room(self) -> bool:
+        """Return whether one more message may wait; one alone may be of any size."""
+        if len(self.waiting) >= self.descriptor.send_queue_messages:
+            return False
+        return self.waiting_bytes < MAX_SEND_QUEUE_BYTES
+
+    def queue(self, message: bytes) -> None:
+        self.waiting.append(message)
+        self.waiting_bytes += len(message)
 
     def ratio(self) -> float:
         return self.recently_sent / self.descriptor.priority
@@ -91,6 +103,7 @@ class _Channel:
         last = end >= len(message)
         if last:
             self.waiting.popleft()
+            self.waiting_bytes -= len(message)
         self.sent_of_first = 0 if last else end
         body = self._head + varint_field(2, int(last)) + bytes_field(3, chunk)
         packet = delimited(message_field(3, body))
@@ -144,9 +157,9 @@ class MultiplexConnection:
         """Queue a message; False, and nothing queued, when the channel's queue is full."""
         assert message, "an empty message cannot be told from none"
         channel = self._channels[channel_id]
-        if len(channel.waiting) >= channel.descriptor.send_queue_messages:
+        if not channel.has_room():
             return False
-        channel.waiting.append(message)
+        channel.queue(message)
         return True
 
     def states(self) -> tuple[ChannelState, ...]:
@@ -164,8 +177,7 @@ class MultiplexConnection:
 
     def has_room(self, channel_id: int) -> bool:
         """Return whether ``try_send`` would queue a message now."""
-        channel = self._channels[channel_id]
-        return len(channel.waiting) < channel.descriptor.send_queue_messages
+        return self._channels[channel_id].has_room()
 
     def next_batch(self, max_bytes: int = MAX_SEND_BATCH_BYTES) -> bytes:
         """Return packets to send, about ``max_bytes`` at most; empty when nothing waits."""

@@ -11,6 +11,7 @@ from relay_chain.consensus.messages import PeerId
 from relay_chain.node.p2p.errors import ConnectionLost
 from relay_chain.node.p2p.handshake import Greeted, read_some
 from relay_chain.node.p2p.limits import (
+    MESSAGE_COST_BYTES,
     PING_INTERVAL_NS,
     PONG_TIMEOUT_NS,
     RECEIVE_BYTES_PER_SECOND,
@@ -93,6 +94,10 @@ class Peer:
         """Return how full each channel to it is."""
         return self._connection.states()
 
+    def has_room(self, channel_id: int) -> bool:
+        """Return whether ``try_send`` would queue a message now."""
+        return channel_id in self._channels and self._connection.has_room(channel_id)
+
     def try_send(self, channel_id: int, message: bytes) -> bool:
         """Queue a message; False, and nothing sent, if the queue is full or the peer gone."""
         if channel_id not in self._channels or self._stopped.is_set():
@@ -155,17 +160,23 @@ class Peer:
             async with asyncio.timeout(seconds(DurationNs(PING_INTERVAL_NS + 2 * PONG_TIMEOUT_NS))):
                 data = await read_some(self._reader)
             self.bytes_received += len(data)
+            messages = 0
             for event in self._secret.receive(data):
                 if isinstance(event, Received):
-                    await self._deliver_all(event.data, deliver)
-            wait = limiter.take(len(data), monotonic_ns())
+                    messages += await self._deliver_all(event.data, deliver)
+            cost = max(len(data), messages * MESSAGE_COST_BYTES)
+            wait = limiter.take(cost, monotonic_ns())
             if wait:
                 await asyncio.sleep(seconds(wait))
 
-    async def _deliver_all(self, plaintext: bytes, deliver: Deliver) -> None:
+    async def _deliver_all(self, plaintext: bytes, deliver: Deliver) -> int:
+        """Hand over the messages that some plaintext completes; return how many."""
+        count = 0
         for received in self._connection.receive(plaintext):
             await deliver(received.channel_id, self, received.message)
+            count += 1
         self._work.set()
+        return count
 
     async def _write(self) -> None:
         limiter = RateLimiter(self._send_rate, monotonic_ns())

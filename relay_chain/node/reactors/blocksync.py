@@ -216,6 +216,8 @@ class BlockSyncReactor:
         peer.try_send(BLOCKSYNC_CHANNEL, encode_blocksync_message(status))
 
     def _send_block(self, peer: Peer, height: BlockHeight) -> None:
+        if not peer.has_room(BLOCKSYNC_CHANNEL):
+            return  # reading the block is the dear part, and it could not be sent
         block = self._store.block_bytes(height)
         if block is None:
             answer = encode_blocksync_message(NoBlockResponse(height))
