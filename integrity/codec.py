@@ -1,6 +1,7 @@
 """Records to bytes and back; the bytes are this hub's own, so a wrong one is a defect."""
 
 from functools import lru_cache
+from struct import Struct
 
 from chainkit.primitives.types import Address, ClientId, Denom
 from chainkit.wire.codec import encode
@@ -18,9 +19,15 @@ from integrity.records import (
     PacketRecord,
     Params,
     SentCoins,
+    Traffic,
 )
 from integrity.rules import Content, Delivery, Mode
 from integrity.zones import ZoneEntry
+
+_TRAFFIC = Struct(">QQQQ")
+TRAFFIC_BYTES = _TRAFFIC.size
+_WRITTEN: dict[bytes, PacketRecord] = {}
+"""The last record that was written, by its bytes: what it says does not depend on the state."""
 
 
 def _plus_one(value: int | None) -> int:
@@ -87,10 +94,7 @@ def chain_to_proto(chain: ChainRecord) -> pb.Chain:
         epochs_on_time=chain.epochs_on_time,
         silent_epochs=chain.silent_epochs,
         seen_height=chain.seen_height,
-        packets=chain.packets,
-        packets_epoch=chain.packets_epoch,
-        full_epochs=chain.full_epochs,
-        full_epoch=chain.full_epoch,
+        floors=[pb.PortFloor(port=port, label=label) for port, label in chain.floors],
     )
 
 
@@ -118,11 +122,18 @@ def load_chain(data: bytes) -> ChainRecord:
         value.epochs_on_time,
         value.silent_epochs,
         value.seen_height,
-        value.packets,
-        value.packets_epoch,
-        value.full_epochs,
-        value.full_epoch,
+        tuple((floor.port, Level(floor.label)) for floor in value.floors),
     )
+
+
+def dump_traffic(traffic: Traffic) -> bytes:
+    """Return a zone's count of packets: four numbers of 8 bytes, since every packet writes it."""
+    return _TRAFFIC.pack(traffic.epoch, traffic.packets, traffic.full_epochs, traffic.full_epoch)
+
+
+def load_traffic(data: bytes) -> Traffic:
+    """Return a zone's count of packets."""
+    return Traffic(*_TRAFFIC.unpack(data))
 
 
 def level_record_to_proto(record: LevelRecord) -> pb.LevelRecord:
@@ -161,13 +172,19 @@ def lot_from_proto(value: pb.Lot) -> Lot:
 
 
 def dump_lots(lots: Lots) -> bytes:
-    """Return a holding's lots."""
-    return encode(pb.Lots(lots=map(lot_to_proto, lots)))
+    """Return a holding's lots: a line each, since every packet of tokens writes some."""
+    lines = [f"{lot.label} {lot.height} {lot.amount} {lot.source}" for lot in lots]
+    return "\n".join(lines).encode()
 
 
 def load_lots(data: bytes) -> Lots:
     """Return a holding's lots."""
-    return tuple(map(lot_from_proto, pb.Lots.FromString(data).lots))
+    return tuple(map(_lot, data.decode().split("\n")))
+
+
+def _lot(line: str) -> Lot:
+    label, height, amount, source = line.split(" ", 3)
+    return Lot(Level(int(label)), source, int(height), int(amount))
 
 
 def dump_sent(sent: SentCoins) -> bytes:
@@ -199,12 +216,14 @@ def zone_to_proto(entry: ZoneEntry) -> pb.ZoneEntry:
     )
 
 
+def dump_zone(entry: ZoneEntry) -> bytes:
+    """Return an entry of the ledger of zones: four decimals, as every packet of tokens has one."""
+    return f"{entry.held} {entry.in_flight} {entry.custody} {entry.returning}".encode()
+
+
 def load_zone(data: bytes) -> ZoneEntry:
     """Return an entry of the ledger of zones."""
-    value = pb.ZoneEntry.FromString(data)
-    return ZoneEntry(
-        int(value.held), int(value.in_flight), int(value.custody), int(value.returning)
-    )
+    return ZoneEntry(*map(int, data.split()))
 
 
 def packet_record_to_proto(record: PacketRecord) -> pb.PacketRecord:
@@ -229,28 +248,54 @@ def packet_record_to_proto(record: PacketRecord) -> pb.PacketRecord:
     )
 
 
+def dump_packet_record(record: PacketRecord) -> bytes:
+    """Return a packet's lineage as bytes: words, then denomination and receiver as they are."""
+    endorsed = _plus_one(record.endorsed)
+    data = (
+        f"{record.source} {record.destination} {record.label} {record.destination_level} "
+        f"{record.height} {record.port} {record.channel} {record.sequence} {record.amount} "
+        f"{record.content.value} {record.delivery.value} {endorsed} "
+        f"{','.join(record.ancestors)} {','.join(record.endorsers)} {len(record.denom)} "
+        f"{record.denom}{record.receiver}"
+    ).encode()
+    _WRITTEN.clear()
+    _WRITTEN[data] = record
+    return data
+
+
 def load_packet_record(data: bytes) -> PacketRecord:
-    """Return a packet's lineage."""
-    value = pb.PacketRecord.FromString(data)
-    endorsed = _minus_one(value.endorsed)
+    """Return a packet's lineage; what was written last is read again as the tokens come."""
+    return _WRITTEN.get(data) or _packet_record(data)
+
+
+def _packet_record(data: bytes) -> PacketRecord:
+    """Return what :func:`dump_packet_record` wrote; names and identifiers have no blank in them."""
+    words = data.decode().split(" ", 15)
+    numbers = [int(words[at]) for at in (2, 3, 4, 7, 8, 9, 10, 11, 14)]
+    label, wanted, height, sequence, amount, content, delivery, lifted, size = numbers
+    endorsed = _minus_one(lifted)
     return PacketRecord(
-        value.source,
-        value.destination,
-        Level(value.label),
-        Level(value.destination_level),
-        value.height,
-        value.port,
-        value.channel,
-        value.sequence,
-        Content[value.content.upper()],
-        Delivery[value.delivery.upper()],
-        value.denom,
-        int(value.amount),
-        value.receiver,
-        tuple(value.ancestors),
+        words[0],
+        words[1],
+        Level(label),
+        Level(wanted),
+        height,
+        words[5],
+        words[6],
+        sequence,
+        Content(content),
+        Delivery(delivery),
+        words[15][:size],
+        amount,
+        words[15][size:],
+        _names(words[12]),
         None if endorsed is None else Level(endorsed),
-        tuple(value.endorsers),
+        _names(words[13]),
     )
+
+
+def _names(joined: str) -> tuple[str, ...]:
+    return tuple(joined.split(",")) if joined else ()
 
 
 def dump_held(held: HeldPacket) -> bytes:

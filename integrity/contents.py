@@ -43,7 +43,7 @@ class TransferReader:
             data = decode_transfer_data(packet.data)
             amount = validate_transfer_data(data)
             denom, comes_home = denom_here(packet, data)
-            onward = parse_forward_memo(data.memo)
+            onward = parse_forward_memo(data.memo) if data.memo else None
         except RuleBroken:
             return Contents(port_level=LOWEST)
         if onward is None:

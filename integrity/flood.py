@@ -48,14 +48,15 @@ class FloodGate(BaseModule):
 
     def _count(self, ctx: Context, client_id: ClientId) -> None:
         store = open_store(ctx)
-        chain = store.chain_of_client(client_id)
-        if chain is None:
+        found = store.chain_and_traffic(client_id)
+        if found is None:
             return
+        chain, record, traffic = found
         if chain.isolated:
             raise ChainIsolated(chain.isolated)
         params = store.params()
         epoch = params.epoch(ctx.height)
-        used = chain.packets if chain.packets_epoch == epoch else 0
+        used = traffic.used(epoch)
         if used >= params.packets_per_epoch:
             raise QuotaExceeded(f"{used} packets in epoch {epoch}")
-        store.set_chain(replace(chain, packets=used + 1, packets_epoch=epoch))
+        store.set_traffic(client_id, record, replace(traffic, epoch=epoch, packets=used + 1))

@@ -24,7 +24,8 @@ from ibc.ics04_channel.errors import ChannelNotFound, InvalidAcknowledgement
 from ibc.ics04_channel.types import Packet
 from ibc.ics26_routing.port import Admission
 from ibc.ics26_routing.remotes import RemotePort, Remotes
-from integrity.axes import HIGHEST, LOWEST, Level
+from integrity.axes import LOWEST, Level
+from integrity.codec import dump_chain
 from integrity.contents import DATA_FOR_THE_HUB, NO_HASHES, ContentReader, StoredHashes
 from integrity.endorsement_store import open_endorsements
 from integrity.endorsements import Endorsement
@@ -46,6 +47,7 @@ from integrity.records import (
     HeldPacket,
     PacketRecord,
     Params,
+    Traffic,
 )
 from integrity.rules import Content, Delivery, Flow, judge, meet
 from integrity.store import IntegrityStore, open_store
@@ -64,6 +66,10 @@ class Ends:
     port: str
     is_bound: bool = True
     """Whether the hub was told which chain it is."""
+    record: bytes = b""
+    """The chain as the store has it."""
+    traffic: Traffic = Traffic()
+    """Its packets against its quota."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +88,11 @@ class IntegrityGuard:
 
     def behind(self, store: IntegrityStore, remote: RemotePort) -> Ends:
         """Return the chain that a client follows; one that nobody bound is of level 0."""
-        chain = store.chain_of_client(remote.client_id)
-        if chain is None:
+        found = store.chain_and_traffic(remote.client_id)
+        if found is None:
             return Ends(_unknown(remote.client_id), remote.port_id, is_bound=False)
-        return Ends(chain, remote.port_id)
+        chain, record, traffic = found
+        return Ends(chain, remote.port_id, record=record, traffic=traffic)
 
     def over(self, ctx: Context, store: IntegrityStore, port: PortId, channel: ChannelId) -> Ends:
         """Return the chain behind a channel.
@@ -108,7 +115,9 @@ class IntegrityGuard:
         """
         store = open_store(ctx)
         end = (packet.destination_port, packet.destination_channel, packet.sequence)
-        if store.packet(*end) is not None:
+        # In v1, where no client stands for a channel, the receipt says that it is the first.
+        is_v2 = str(packet.destination_channel) == source.client_id
+        if is_v2 and store.packet(*end) is not None:
             raise SeveralPayloads
         ends = self.behind(store, source)
         reader = self.readers.get(packet.destination_port)
@@ -121,7 +130,8 @@ class IntegrityGuard:
             return Admission.DELIVER
         self._check_return(contents, flow)
         lift = self._lift(ctx, store, packet, ends, contents, flow)
-        flow = replace(flow, endorsed=None if lift is None else lift.key.level)
+        if lift is not None:
+            flow = replace(flow, endorsed=lift.key.level)
         delivery = judge(flow)
         if delivery is Delivery.HOLD:
             self._hold(ctx, store, packet, ends, relayer)
@@ -209,8 +219,7 @@ class IntegrityGuard:
     ) -> tuple[Flow, Ends | None]:
         """Return the question to the rules, and who is behind the last hop, if anybody."""
         hub = store.chain(HUB) or _unknown(ClientId(HUB))
-        floor = store.floor(source.chain.name, packet.source_port)
-        below = HIGHEST if floor is None else floor
+        below = source.chain.floor(packet.source_port)
         state = source.chain.level
         was = level_before_fall(state, height=ctx.height, hold_blocks=params.hold_blocks)
         destination: Ends | None
@@ -279,16 +288,19 @@ class IntegrityGuard:
 
     def _count(self, ctx: Context, store: IntegrityStore, params: Params, source: Ends) -> None:
         """Count a packet against its zone's quota of the epoch."""
-        chain = source.chain
+        if not source.is_bound:
+            return
+        chain, traffic, record = source.chain, source.traffic, source.record
         epoch = params.epoch(ctx.height)
-        used = chain.packets if chain.packets_epoch == epoch else 0
+        used = traffic.used(epoch)
         if used >= params.packets_per_epoch:
             raise QuotaExceeded(f"{used} packets in epoch {epoch}")
-        if source.is_bound:
-            counted = replace(chain, packets=used + 1, packets_epoch=epoch)
-            if used + 1 == params.packets_per_epoch:
-                counted = quota_used_up(ctx, counted, epoch, params)
-            store.update_chain(counted)
+        counted = Traffic(epoch, used + 1, traffic.full_epochs, traffic.full_epoch)
+        if used + 1 == params.packets_per_epoch:
+            chain, counted = quota_used_up(ctx, chain, counted, params)
+            store.set_chain(chain)
+            record = dump_chain(chain)
+        store.set_traffic(chain.client_id, record, counted)
 
     def _hold(
         self, ctx: Context, store: IntegrityStore, packet: Packet, source: Ends, relayer: Address

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from chainkit.runtime.context import Context
 from chainkit.runtime.events import Event
-from integrity.records import ChainRecord, Params
+from integrity.records import ChainRecord, Params, Traffic
 from integrity.store import IntegrityStore
 
 HALTED = "it brought no new height"
@@ -38,14 +38,15 @@ def isolate(ctx: Context, chain: ChainRecord, reason: str) -> ChainRecord:
     return replace(chain, isolated=reason, isolated_at=ctx.height)
 
 
-def quota_used_up(ctx: Context, chain: ChainRecord, epoch: int, params: Params) -> ChainRecord:
-    """Return a chain whose quota of an epoch is used up: cut off if that is nothing new."""
-    follows = chain.full_epochs and chain.full_epoch == epoch - 1
-    row = chain.full_epochs + 1 if follows else 1
-    counted = replace(chain, full_epochs=row, full_epoch=epoch)
+def quota_used_up(
+    ctx: Context, chain: ChainRecord, traffic: Traffic, params: Params
+) -> tuple[ChainRecord, Traffic]:
+    """Return a zone and its traffic with one more full epoch; if that is nothing new, cut off."""
+    follows = traffic.full_epochs and traffic.full_epoch == traffic.epoch - 1
+    row = traffic.full_epochs + 1 if follows else 1
     if params.flood_epochs and row >= params.flood_epochs:
-        return isolate(ctx, counted, FLOODED)
-    return counted
+        chain = isolate(ctx, chain, FLOODED)
+    return chain, Traffic(traffic.epoch, traffic.packets, row, traffic.epoch)
 
 
 def last_known_good(params: Params, height: int) -> int:

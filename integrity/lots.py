@@ -64,6 +64,9 @@ def add(lots: Lots, more: Iterable[Lot]) -> Lots:
     Above ``MAX_LOTS`` the two that are lowest by :meth:`Lot.order` become one, with the least
     label and the last height: whoever is sent dust has dust merged with dust first.
     """
+    more = tuple(more)
+    if not lots and len(more) == 1 and more[0].amount > 0:
+        return more
     by_order: dict[tuple[int, str, int], Lot] = {}
     for lot in (*lots, *more):
         if lot.amount > 0:

@@ -20,6 +20,7 @@ from ibc.ics26_routing.module import IbcModule
 from integrity import endorsement_messages as endorsing
 from integrity import messages
 from integrity.axes import HIGHEST, LOWEST, Axis, Level, Reading, Source
+from integrity.codec import dump_chain
 from integrity.corroboration import Corroboration
 from integrity.errors import InvalidMeasurement, InvalidTransition, LowToHigh, UnknownChain
 from integrity.levels import LevelParams, LevelState, confirm, set_cap, start
@@ -180,7 +181,11 @@ class IntegrityModule(BaseModule):
         if not chain.isolated:
             raise InvalidTransition(f"{chain.name} is not isolated")
         store.thaw(chain.name)
-        store.set_chain(replace(chain, isolated="", isolated_at=0, full_epochs=0))
+        joined = replace(chain, isolated="", isolated_at=0)
+        store.set_chain(joined)
+        if chain.client_id:
+            calm = replace(store.traffic(chain), full_epochs=0)
+            store.set_traffic(chain.client_id, dump_chain(joined), calm)
 
     def release(self, ctx: Context, message: endorsing.Release) -> None:
         """End the quarantine of a chain's lots: governance's.

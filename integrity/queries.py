@@ -93,9 +93,7 @@ class IntegrityQueries:
         return query_pb2.QueryChainResponse(
             chain=self._view(ctx, store, chain),
             changes=map(level_record_to_proto, store.level_records(chain.name)),
-            floors=[
-                query_pb2.Floor(port=port, level=level) for port, level in store.floors(chain.name)
-            ],
+            floors=[query_pb2.Floor(port=port, level=level) for port, level in chain.floors],
         )
 
     def lots(
@@ -201,8 +199,12 @@ class IntegrityQueries:
         params = store.params()
         found = self.monitor.assess(ctx, chain, params)
         thresholds = params.thresholds()
+        traffic = store.traffic(chain)
+        shown = chain_to_proto(chain)
+        shown.packets, shown.packets_epoch = traffic.packets, traffic.epoch
+        shown.full_epochs, shown.full_epoch = traffic.full_epochs, traffic.full_epoch
         return query_pb2.ChainView(
-            chain=chain_to_proto(chain),
+            chain=shown,
             computed=found.level,
             axes=[_axis(entry, thresholds) for entry in found.axes],
             weakest=[axis.value for axis in found.weakest()],

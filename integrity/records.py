@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from chainkit.primitives.types import Address, ClientId, Denom
 from ibc.ics04_channel.types import Packet
-from integrity.axes import LOWEST, PROFILES, Level, Reading, Thresholds
+from integrity.axes import HIGHEST, LOWEST, PROFILES, Level, Reading, Thresholds
 from integrity.errors import InvalidTransition
 from integrity.levels import LevelParams, LevelState
 from integrity.lots import Lots
@@ -87,12 +87,31 @@ class ChainRecord:
     """Epochs in a row without a new height."""
     seen_height: str = ""
     """Its client's latest height when the epoch began."""
+    floors: tuple[tuple[str, Level], ...] = ()
+    """Its ports that were demoted, and to what."""
+
+    def floor(self, port_id: str) -> Level:
+        """Return the label above which a port's own data do not count."""
+        for port, label in self.floors:
+            if port == port_id:
+                return label
+        return HIGHEST
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The packets of one zone against its quota."""
+
+    epoch: int = 0
     packets: int = 0
-    """Packets accepted from it in ``packets_epoch``."""
-    packets_epoch: int = 0
+    """Those accepted in ``epoch``."""
     full_epochs: int = 0
-    """Epochs in a row in which its quota was used up; the last is ``full_epoch``."""
+    """Epochs in a row in which the quota was used up; the last is ``full_epoch``."""
     full_epoch: int = 0
+
+    def used(self, epoch: int) -> int:
+        """Return the packets accepted in an epoch that is not over."""
+        return self.packets if self.epoch == epoch else 0
 
 
 @dataclass(frozen=True, slots=True)

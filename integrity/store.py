@@ -1,7 +1,7 @@
 """The store ``integrity``: what lies where, as values."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chainkit.primitives.types import Address, ChannelId, ClientId, Denom, PortId, Sequence
 from chainkit.runtime.context import Context
@@ -10,12 +10,16 @@ from chainkit.wire.codec import encode
 from ibc.ics04_channel.types import Packet
 from integrity.axes import Level
 from integrity.codec import (
+    TRAFFIC_BYTES,
     dump_chain,
     dump_held,
     dump_lots,
+    dump_packet_record,
     dump_params,
     dump_policy,
     dump_sent,
+    dump_traffic,
+    dump_zone,
     level_record_to_proto,
     load_chain,
     load_held,
@@ -25,9 +29,8 @@ from integrity.codec import (
     load_params,
     load_policy,
     load_sent,
+    load_traffic,
     load_zone,
-    packet_record_to_proto,
-    zone_to_proto,
 )
 from integrity.lots import Lots
 from integrity.records import (
@@ -38,6 +41,7 @@ from integrity.records import (
     PacketRecord,
     Params,
     SentCoins,
+    Traffic,
 )
 from integrity.zones import EMPTY, ZoneEntry
 
@@ -53,8 +57,6 @@ _ESCROW = b"escrow/"
 _SENT = b"sent/"
 _ZONE = b"zone/"
 _PACKET = b"packet/"
-_LINEAGE = b"lineage/"
-_FLOOR = b"floor/"
 _POLICY = b"policy/"
 _HELD = b"held/"
 _FROZEN = b"frozen/"
@@ -100,8 +102,16 @@ class IntegrityStore:
 
     def chain_of_client(self, client_id: ClientId) -> ChainRecord | None:
         """Return the chain that a client is bound to."""
-        name = self.kv.get(_CLIENT + client_id.encode())
-        return None if name is None else self.chain(name.decode())
+        value = self.kv.get(_CLIENT + client_id.encode())
+        return None if value is None else load_chain(value[TRAFFIC_BYTES:])
+
+    def chain_and_traffic(self, client_id: ClientId) -> tuple[ChainRecord, bytes, Traffic] | None:
+        """Return the chain that a client is bound to, its record, and its packets."""
+        value = self.kv.get(_CLIENT + client_id.encode())
+        if value is None:
+            return None
+        record = value[TRAFFIC_BYTES:]
+        return load_chain(record), record, load_traffic(value[:TRAFFIC_BYTES])
 
     def chains(self) -> Iterator[ChainRecord]:
         """Yield every chain, by name."""
@@ -109,14 +119,20 @@ class IntegrityStore:
             yield load_chain(value)
 
     def set_chain(self, chain: ChainRecord) -> None:
-        """Write a chain, and its client's way to it."""
-        self.update_chain(chain)
+        """Write a chain, and the same for its client, by which every packet reads it."""
+        value = dump_chain(chain)
+        self.kv.set(_CHAIN + chain.name.encode(), value)
         if chain.client_id:
-            self.kv.set(_CLIENT + chain.client_id.encode(), chain.name.encode())
+            self.set_traffic(chain.client_id, value, self.traffic(chain))
 
-    def update_chain(self, chain: ChainRecord) -> None:
-        """Write a chain whose client is known already."""
-        self.kv.set(_CHAIN + chain.name.encode(), dump_chain(chain))
+    def traffic(self, chain: ChainRecord) -> Traffic:
+        """Return a zone's packets against its quota."""
+        found = self.chain_and_traffic(chain.client_id)
+        return Traffic() if found is None else found[2]
+
+    def set_traffic(self, client_id: ClientId, record: bytes, traffic: Traffic) -> None:
+        """Write a bound zone's packets against its quota, beside its record as it is."""
+        self.kv.set(_CLIENT + client_id.encode(), dump_traffic(traffic) + record)
 
     def add_level_record(self, record: LevelRecord) -> None:
         """Note a change of level; a second of one chain and height replaces the first."""
@@ -196,7 +212,7 @@ class IntegrityStore:
 
     def set_zone(self, channel_id: ChannelId, denom: Denom, entry: ZoneEntry) -> None:
         """Write an entry of the ledger of zones."""
-        value = None if entry.is_empty() else encode(zone_to_proto(entry))
+        value = None if entry.is_empty() else dump_zone(entry)
         self._set(_ZONE + f"{channel_id}/{denom}".encode(), value)
 
     def zones(self) -> Iterator[tuple[ChannelId, Denom, ZoneEntry]]:
@@ -206,45 +222,34 @@ class IntegrityStore:
             yield ChannelId(channel_id), Denom(denom), load_zone(value)
 
     def add_packet(self, record: PacketRecord) -> None:
-        """Note an accepted packet, by its end here and by its source and height."""
+        """Note an accepted packet, by its end here."""
         key = _packet_key(record.port, record.channel, record.sequence)
-        self.kv.set(_PACKET + key, encode(packet_record_to_proto(record)))
-        self.kv.set(_lineage_prefix(record.source) + _height(record.height) + key, b"\x01")
+        self.kv.set(_PACKET + key, dump_packet_record(record))
 
     def packet(self, port_id: str, channel_id: str, sequence: int) -> PacketRecord | None:
         """Return an accepted packet by its end here."""
         value = self.kv.get(_PACKET + _packet_key(port_id, channel_id, sequence))
         return None if value is None else load_packet_record(value)
 
-    def packets_from(self, source: str, since: int) -> Iterator[PacketRecord]:
-        """Yield what was accepted from a chain from a height of the hub on, oldest first."""
-        prefix = _lineage_prefix(source)
-        for key, _ in self.kv.iterate(prefix + _height(since), prefix_end(prefix)):
-            value = self.kv.get(_PACKET + key[len(prefix) + 8 :])
-            assert value is not None, "the index points at a record"
-            yield load_packet_record(value)
-
     def packets(self) -> Iterator[PacketRecord]:
         """Yield every accepted packet, by its end here."""
         for _, value in self.kv.iterate(_PACKET, prefix_end(_PACKET)):
             yield load_packet_record(value)
 
-    def floors(self, chain: str) -> Iterator[tuple[str, Level]]:
-        """Yield the ports of a chain that were demoted, and to what."""
-        prefix = _FLOOR + f"{chain}/".encode()
-        for key, value in self.kv.iterate(prefix, prefix_end(prefix)):
-            yield key[len(prefix) :].decode(), Level(value[0])
-
     def floor(self, chain: str, port_id: str) -> Level | None:
         """Return the label to which a port of a chain was demoted, if it was."""
-        value = self.kv.get(_FLOOR + f"{chain}/{port_id}".encode())
-        return None if value is None else Level(value[0])
+        found = self.chain(chain)
+        return None if found is None else dict(found.floors).get(port_id)
 
     def lower_floor(self, chain: str, port_id: str, label: Level) -> None:
-        """Demote a port of a chain to a label, unless it is lower already."""
-        floor = self.floor(chain, port_id)
-        if floor is None or label < floor:
-            self.kv.set(_FLOOR + f"{chain}/{port_id}".encode(), bytes([label]))
+        """Demote a port of a chain to a label, unless it is lower already.
+
+        A chain that nobody bound is of level 0 on every port as it is.
+        """
+        found = self.chain(chain)
+        if found is not None and label < found.floor(port_id):
+            floors = {**dict(found.floors), port_id: label}
+            self.set_chain(replace(found, floors=tuple(sorted(floors.items()))))
 
     def policy(self, channel_id: str) -> ChannelPolicy:
         """Return how a channel treats what comes from below."""
@@ -320,7 +325,3 @@ def open_store(ctx: Context) -> IntegrityStore:
 
 def _lots_key(owner: Address, denom: Denom) -> bytes:
     return _LOTS + bytes([len(owner)]) + owner + denom.encode()
-
-
-def _lineage_prefix(source: str) -> bytes:
-    return _LINEAGE + source.encode() + b"/"

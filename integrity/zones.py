@@ -35,6 +35,9 @@ class ZoneEntry:
     returning: int = 0
 
     def __post_init__(self) -> None:
+        amounts = (self.held, self.in_flight, self.custody, self.returning)
+        if min(amounts) >= 0 and max(amounts) <= MAX_AMOUNT:
+            return
         for name in ("held", "in_flight", "custody", "returning"):
             amount = getattr(self, name)
             if not 0 <= amount <= MAX_AMOUNT:
@@ -62,7 +65,7 @@ def sent_home(entry: ZoneEntry, amount: int) -> ZoneEntry:
 
 def arrived(entry: ZoneEntry, amount: int) -> ZoneEntry:
     """The zone sends what is its own: the hub mints vouchers."""
-    return replace(entry, custody=entry.custody + amount)
+    return ZoneEntry(entry.held, entry.in_flight, entry.custody + amount, entry.returning)
 
 
 def came_home(entry: ZoneEntry, amount: int) -> ZoneEntry:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chainkit.commitments.database import MemoryDatabase
 from chainkit.primitives.errors import OperationFailed
+from chainkit.runtime.abci import FinalizeBlockRequest
 from chainkit.wire.codec import encode, type_url
 from chainkit.wire.proto.cosmos.base.v1beta1 import coin_pb2
 from chainkit.wire.proto.cosmos.tx.v1beta1 import tx_pb2 as cosmos_tx
@@ -80,6 +81,14 @@ class PacketOfAZone:
         object.__setattr__(self.core.router, "middleware", middleware)
         object.__setattr__(self.transfers, "labels", labels)
         self.bank._watchers = watchers
+
+    def run_block(self) -> None:
+        """Run a block with the transaction alone, signature, fees and hashes included."""
+        hub = self.hub
+        proposer = hub.headers[hub.height].header.proposer_address
+        request = FinalizeBlockRequest(hub.height + 1, hub.clock.now(), proposer, (self.tx,))
+        (result,) = hub.app.finalize_block(request).tx_results
+        assert result.code == 0, result.log
 
     def run(self) -> None:
         """Run the transaction and keep nothing of it."""

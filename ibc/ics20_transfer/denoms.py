@@ -8,6 +8,7 @@ the whole path, so the balance is the same either way.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from chainkit.primitives.amounts import parse_denom
 from chainkit.primitives.hashing import sha256
@@ -22,6 +23,8 @@ from ibc.ics24_host.identifiers import (
 )
 
 VOUCHER_PREFIX = "ibc"
+_CACHED = 64
+"""Vouchers' names that are remembered; a packet's is asked for several times."""
 _HASH = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
@@ -61,9 +64,7 @@ class TracedDenom:
 
     def local_denom(self) -> Denom:
         """Return the name in the ledger: the base, or ``ibc/{HASH}`` of a voucher."""
-        if self.is_native():
-            return Denom(self.base)
-        return Denom(f"{VOUCHER_PREFIX}/{self.hash().hex().upper()}")
+        return _local_denom(self)
 
     def arrived_by(self, port_id: PortId, channel_id: ChannelId) -> "TracedDenom":
         """Return the denomination with one more hop."""
@@ -77,6 +78,13 @@ class TracedDenom:
     def sort_key(self) -> tuple[str, int, str]:
         """Return ibc-go's order: base, number of hops, path."""
         return self.base, len(self.trace), self.path()
+
+
+@lru_cache(_CACHED)
+def _local_denom(denom: TracedDenom) -> Denom:
+    if denom.is_native():
+        return Denom(denom.base)
+    return Denom(f"{VOUCHER_PREFIX}/{denom.hash().hex().upper()}")
 
 
 def split_trace(

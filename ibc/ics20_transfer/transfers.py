@@ -1,6 +1,7 @@
 """Tokens leave by escrow or burn, and come by release or mint (ICS-20); refunds undo."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from chainkit.primitives.amounts import MAX_AMOUNT, Coin
 from chainkit.primitives.limits import MAX_DENOM_HOPS
@@ -38,6 +39,7 @@ from ibc.ics26_routing.port import PacketSender
 from ibc.json_codec import encode_go_json
 
 MODULE = "transfer"
+_CACHED = 64
 VERSION = "ics20-1"
 
 
@@ -225,10 +227,20 @@ def denom_here(packet: Packet, data: TransferData) -> tuple[TracedDenom, bool]:
     The sender's chain puts its own port and channel first on what it once received from
     here over this channel: such a token comes home, and its last hop is taken off.
     """
-    denom = extract_denom(data.denom)
-    if denom.has_prefix(packet.source_port, packet.source_channel):
+    there = (packet.source_port, packet.source_channel)
+    here = (packet.destination_port, packet.destination_channel)
+    return _denom_across(data.denom, there, here)
+
+
+@lru_cache(_CACHED)
+def _denom_across(
+    path: str, there: tuple[PortId, ChannelId], here: tuple[PortId, ChannelId]
+) -> tuple[TracedDenom, bool]:
+    """See :func:`denom_here`; rules before the application ask the same as it does."""
+    denom = extract_denom(path)
+    if denom.has_prefix(*there):
         return denom.returned(), True
-    return denom.arrived_by(packet.destination_port, packet.destination_channel), False
+    return denom.arrived_by(*here), False
 
 
 def emit_transfer(ctx: Context, data: TransferData) -> None:

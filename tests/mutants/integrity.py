@@ -270,8 +270,8 @@ MUTANTS = (
     Mutant(
         "integrity: a busy epoch is no flood",
         _ISOLATION,
-        "    row = chain.full_epochs + 1 if follows else 1",
-        "    row = chain.full_epochs + 1",
+        "    row = traffic.full_epochs + 1 if follows else 1",
+        "    row = traffic.full_epochs + 1",
         f"{_T_ISOLATION}::test_a_busy_zone_is_not_cut_off_for_single_epochs",
     ),
     Mutant(

@@ -304,8 +304,8 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     (
         "a busy epoch is no flood",
         _ISOLATION,
-        "    row = chain.full_epochs + 1 if follows else 1",
-        "    row = chain.full_epochs + 1",
+        "    row = traffic.full_epochs + 1 if follows else 1",
+        "    row = traffic.full_epochs + 1",
     ),
     (
         "a flood stops at the mempool",

@@ -72,6 +72,7 @@ class Chain(_message.Message):
     PACKETS_EPOCH_FIELD_NUMBER: _builtins.int
     FULL_EPOCHS_FIELD_NUMBER: _builtins.int
     FULL_EPOCH_FIELD_NUMBER: _builtins.int
+    FLOORS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     chain_id: _builtins.str
     operator: _builtins.str
@@ -93,12 +94,18 @@ class Chain(_message.Message):
     """Packets accepted from it in an epoch, and which."""
     packets_epoch: _builtins.int
     full_epochs: _builtins.int
-    """Epochs in a row in which its quota was used up, and the last of them."""
+    """Epochs in a row in which its quota was used up, and the last of them. This and the packets
+    are in answers only: the store keeps them beside the chain.
+    """
     full_epoch: _builtins.int
     @_builtins.property
     def declared(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reading]: ...
     @_builtins.property
     def level(self) -> Global___LevelState: ...
+    @_builtins.property
+    def floors(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortFloor]:
+        """Ports that took low data, and the label that they have since."""
+
     def __init__(
         self,
         *,
@@ -120,14 +127,37 @@ class Chain(_message.Message):
         packets_epoch: _builtins.int = ...,
         full_epochs: _builtins.int = ...,
         full_epoch: _builtins.int = ...,
+        floors: _abc.Iterable[Global___PortFloor] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["level", b"level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_id", b"chain_id", "client_id", b"client_id", "declared", b"declared", "epochs_due", b"epochs_due", "epochs_on_time", b"epochs_on_time", "fraud_at", b"fraud_at", "full_epoch", b"full_epoch", "full_epochs", b"full_epochs", "isolated", b"isolated", "isolated_at", b"isolated_at", "joined_at", b"joined_at", "level", b"level", "name", b"name", "operator", b"operator", "packets", b"packets", "packets_epoch", b"packets_epoch", "seen_height", b"seen_height", "silent_epochs", b"silent_epochs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_id", b"chain_id", "client_id", b"client_id", "declared", b"declared", "epochs_due", b"epochs_due", "epochs_on_time", b"epochs_on_time", "floors", b"floors", "fraud_at", b"fraud_at", "full_epoch", b"full_epoch", "full_epochs", b"full_epochs", "isolated", b"isolated", "isolated_at", b"isolated_at", "joined_at", b"joined_at", "level", b"level", "name", b"name", "operator", b"operator", "packets", b"packets", "packets_epoch", b"packets_epoch", "seen_height", b"seen_height", "silent_epochs", b"silent_epochs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Chain: _TypeAlias = Chain  # noqa: Y015
+
+@_typing.final
+class PortFloor(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    port: _builtins.str
+    label: _builtins.int
+    def __init__(
+        self,
+        *,
+        port: _builtins.str = ...,
+        label: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "port", b"port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortFloor: _TypeAlias = PortFloor  # noqa: Y015
 
 @_typing.final
 class LevelState(_message.Message):
