@@ -109,6 +109,7 @@ def _session(command: Sequence[str], folder: Path, environment: dict[str, str]) 
 class CosmosNetwork:
     """Two running chains."""
 
+    home: Path
     place: NetPlace
     nodes: dict[str, Process]
 
@@ -142,9 +143,9 @@ SPEC = NetSpec(
 
 
 @contextmanager
-def cosmos_network(root: Path) -> Iterator[CosmosNetwork]:
+def cosmos_network(root: Path, spec: NetSpec = SPEC) -> Iterator[CosmosNetwork]:
     """Start both chains, wait for their blocks, stop them in the end."""
-    place = create_network(root, SPEC)
+    place = create_network(root, spec)
     nodes = {
         chain.name: Process(root / chain.nodes[0].home, chain.nodes[0].rpc_port)
         for chain in place.chains
@@ -152,4 +153,4 @@ def cosmos_network(root: Path) -> Iterator[CosmosNetwork]:
     with running(tuple(nodes.values())):
         for node in nodes.values():
             wait_until(lambda node=node: node.height() >= 2, seconds=60, what="two blocks")
-        yield CosmosNetwork(place, nodes)
+        yield CosmosNetwork(root, place, nodes)
