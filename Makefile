@@ -43,13 +43,13 @@ docs: $(STAMP) ## links, command examples and log events named in the documents 
 	$(PYTEST) tests/house
 
 e2e: $(STAMP) ## real processes and long tests, one after another (< 25 minutes)
-	$(PYTEST) -v --durations=10 -m "e2e or slow" --ignore=tests/clients tests
+	$(PYTEST) -v --durations=10 -m "e2e or slow" --ignore=tests/clients --ignore=tests/interop tests
 
 clients: $(STAMP) ## foreign clients and a foreign relayer against our endpoints
 	$(PYTEST) -v tests/clients
 
-interop: $(STAMP) ## the same and other brokers; what is not installed fails
-	INTEROP=1 $(PYTEST) -v tests/clients tests/e2e/test_brokers.py
+interop: $(STAMP) ## real CometBFT, Hermes, clients, brokers found on PATH; INTEROP=1: what is absent fails
+	$(PYTEST) -v tests/interop tests/clients tests/e2e/test_brokers.py
 
 sim: $(STAMP) ## the simulator over SEEDS seeds
 	$(BIN)/python -m relay_chain.simulator --seeds $(SEEDS)

@@ -32,6 +32,7 @@ from isthmus.discovery import (
 from isthmus.errors import DamagedFile
 from parachains.sdk.kinds import NodeParts
 from parachains.sdk.users import ChainAccess
+from relay_chain.abci.driver import AbciDriver
 from relay_chain.node.config import BadSetting, Endpoint, NodeConfig, endpoint_of, read_config
 from relay_chain.node.genesis import Genesis, read_genesis
 from relay_chain.node.limits import STATE_SYNC_BLOCKS
@@ -57,6 +58,8 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     minimum_gas_prices: str = msgspec.field(default="", name="minimum-gas-prices")
     address_prefix: str = msgspec.field(default="isthmus", name="address-prefix")
     mqtt_url: str = msgspec.field(default="", name="mqtt-url")
+    keep_states: int = msgspec.field(default=0, name="keep-states")
+    """Under another engine: how many heights can be asked and proven; 0 is all."""
     upgrades: tuple[str, ...] = ()
     """Planned upgrades of the chain that this program has."""
     api: ServerConfig = ServerConfig(address="tcp://127.0.0.1:1317")
@@ -232,6 +235,32 @@ def build_node(
     servers = _api_servers(app_config, node)
     close = (chain.close, index.close, state.close)
     return ComposedNode(node, server, announcer, close, servers)
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedApplication:
+    """The application of a home without an engine: another process drives it."""
+
+    driver: AbciDriver
+    close: Callable[[], None]
+
+
+def build_application(home: Path) -> ComposedApplication:
+    """Return the application of a home folder, to be driven over ABCI.
+
+    Raises:
+        RuleBroken: A file of the home is not of its form.
+        OperationFailed: Another process uses the home, or the disk refuses.
+    """
+    paths = NodePaths(home)
+    paths.data.mkdir(exist_ok=True)
+    app_config = read_app_config(paths.app)
+    genesis = read_genesis(paths.genesis)
+    factory = find_node_application(app_config.app)
+    parts = node_parts(app_config, genesis, app_config.keep_states)
+    # The engine takes what was committed as kept: each commit waits for the disk.
+    state = SqliteDatabase(paths.data / "application.db")
+    return ComposedApplication(AbciDriver(factory(state, parts), genesis), state.close)
 
 
 def _with_addresses(config: NodeConfig, wanted: Overrides) -> NodeConfig:

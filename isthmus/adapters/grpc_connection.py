@@ -29,16 +29,35 @@ from h2.settings import SettingCodes, Settings
 
 from chainkit.runtime.grpc_status import Status
 from relay_chain.node.api.limits import (
+    HANDSHAKE_TIMEOUT_S,
+    IDLE_TIMEOUT_S,
     MAX_BUFFERED_BYTES,
     MAX_CALLS_PER_CONNECTION,
     MAX_HEADER_BYTES,
     MAX_REQUEST_BYTES,
+    STALLED_TIMEOUT_S,
 )
 
 PREFIX_BYTES = 5
 """Before each message: a flag of compression, and the length in 4 bytes."""
 
 Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one connection may cost."""
+
+    request_bytes: int = MAX_REQUEST_BYTES
+    buffered_bytes: int = MAX_BUFFERED_BYTES
+    handshake_s: float | None = HANDSHAKE_TIMEOUT_S
+    idle_s: float | None = IDLE_TIMEOUT_S
+    """None waits for ever."""
+    stalled_s: float = STALLED_TIMEOUT_S
+
+
+STRANGER = Bounds()
+"""Of clients that anybody may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +88,9 @@ class _Call:
 class GrpcConnection:
     """One client's connection. Mutable: it holds the calls that are open."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, bounds: Bounds = STRANGER) -> None:
         self._answer = answer
+        self._bounds = bounds
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         self._h2.local_settings = Settings(
             client=False,
@@ -107,7 +127,7 @@ class GrpcConnection:
                 self._handle(event)
                 if self.is_closed:
                     break
-            if self.buffered_bytes > MAX_BUFFERED_BYTES:
+            if self.buffered_bytes > self._bounds.buffered_bytes:
                 self._h2.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
                 self.is_closed = True
         except (H2Error, UnicodeDecodeError):
@@ -159,8 +179,9 @@ class GrpcConnection:
             return
         call.received += event.data or b""
         declared = int.from_bytes(call.received[1:PREFIX_BYTES], "big")
-        if len(call.received) >= PREFIX_BYTES and declared > MAX_REQUEST_BYTES:
-            text = f"grpc: received message larger than max ({declared} vs. {MAX_REQUEST_BYTES})"
+        limit = self._bounds.request_bytes
+        if len(call.received) >= PREFIX_BYTES and declared > limit:
+            text = f"grpc: received message larger than max ({declared} vs. {limit})"
             self._refuse(stream_id, Status.RESOURCE_EXHAUSTED, text)
         elif len(call.received) > PREFIX_BYTES + declared and len(call.received) >= PREFIX_BYTES:
             self._refuse(stream_id, Status.INTERNAL, "more than the one message of a unary call")

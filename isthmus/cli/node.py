@@ -11,6 +11,7 @@ import click
 import structlog
 
 from chainkit.primitives.types import TimestampNs
+from isthmus.cli.daemon.abci import abci
 from isthmus.cli.daemon.genesis import genesis
 from isthmus.cli.daemon.home import write_home
 from isthmus.cli.daemon.keys import keys
@@ -58,7 +59,7 @@ def main(**_: object) -> None:
     """Run and look after one node, by the commands that SDK tools expect of a daemon."""
 
 
-for _group in (index, keys, genesis, query, tx, signer):
+for _group in (index, keys, genesis, query, tx, signer, abci):
     main.add_command(_group)
 
 

@@ -17,14 +17,14 @@ MUTANTS = (
     Mutant(
         "grpc: a message of any length",
         _CONNECTION,
-        "        if len(call.received) >= PREFIX_BYTES and declared > MAX_REQUEST_BYTES:",
+        "        if len(call.received) >= PREFIX_BYTES and declared > limit:",
         "        if len(call.received) >= PREFIX_BYTES and declared > 2**40:",
         f"{_T_ADAPTERS}::test_a_call_that_is_none_is_refused_and_the_next_one_answered",
     ),
     Mutant(
         "grpc: nothing bounds what is kept",
         _CONNECTION,
-        "            if self.buffered_bytes > MAX_BUFFERED_BYTES:",
+        "            if self.buffered_bytes > self._bounds.buffered_bytes:",
         "            if self.buffered_bytes > 2**24:",
         f"{_T_ADAPTERS}::test_what_one_client_makes_the_server_keep_is_bounded",
     ),

@@ -25,7 +25,7 @@ from chainkit.runtime.grpc_status import Status
 from chainkit.wire.codec import encode
 from chainkit.wire.proto.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
 from isthmus.adapters import grpc_server, rest_server
-from isthmus.adapters.grpc_connection import GrpcConnection, Reply, percent_encoded
+from isthmus.adapters.grpc_connection import Bounds, GrpcConnection, Reply, percent_encoded
 from isthmus.adapters.grpc_server import GrpcServer
 from isthmus.adapters.rest_server import RestServer
 from relay_chain.node.api.limits import (
@@ -101,7 +101,7 @@ async def test_a_connection_that_asks_nothing_is_closed(
     """
     Half open, half a preface, another protocol, garbage: the server ends it by itself.
     """
-    monkeypatch.setattr(grpc_server, "HANDSHAKE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(grpc_server, "STRANGER", Bounds(handshake_s=0.2))
     monkeypatch.setattr(rest_server, "IDLE_REST_TIMEOUT_S", 0.2)
     async with serving(tmp_path, kind) as port:
         reader, writer = await asyncio.open_connection(LOCAL, port)
@@ -117,7 +117,7 @@ async def test_a_call_that_stalls_is_cut_off(
     """
     A client that begins a call and sends a byte now and then makes no progress: it is closed.
     """
-    monkeypatch.setattr(grpc_server, "STALLED_TIMEOUT_S", 1.5)
+    monkeypatch.setattr(grpc_server, "STRANGER", Bounds(stalled_s=1.5))
     async with serving(tmp_path, GrpcServer) as port:
         client = Client()
         reader, writer = await asyncio.open_connection(LOCAL, port)
