@@ -181,23 +181,35 @@ class Wallet:
         answer = self.node.ask(path, request, bank_query.QueryBalanceResponse, height)
         return int(answer.balance.amount)
 
-    def send(self, *messages: Message, gas: int = 400_000) -> Any:
-        """Send a transaction and return what its block made of it, as ``tx`` shows it."""
+    def place(self) -> tuple[int, int]:
+        """The account's number and its next sequence."""
         answer = self.node.ask(
             "/cosmos.auth.v1beta1.Query/Account",
             auth_query.QueryAccountRequest(address=self.address),
             auth_query.QueryAccountResponse,
         )
         account = auth_pb2.BaseAccount.FromString(answer.account.value)
-        tx = build_tx(
+        return account.account_number, account.sequence
+
+    def sign(
+        self, *messages: Message, number: int, sequence: int, chain_id: ChainId, gas: int = 400_000
+    ) -> bytes:
+        """A signed transaction."""
+        return build_tx(
             [AnyMessage(type_url(message), encode(message)) for message in messages],
             self.key,
-            chain_id=ChainId(self.node.rpc("status")["node_info"]["network"]),
-            account_number=account.account_number,
-            sequence=account.sequence,
+            chain_id=chain_id,
+            account_number=number,
+            sequence=sequence,
             fee=(),
             gas_limit=gas,
         )
+
+    def send(self, *messages: Message, gas: int = 400_000) -> Any:
+        """Send a transaction and return what its block made of it, as ``tx`` shows it."""
+        number, sequence = self.place()
+        chain_id = ChainId(self.node.rpc("status")["node_info"]["network"])
+        tx = self.sign(*messages, number=number, sequence=sequence, chain_id=chain_id, gas=gas)
         given = self.node.rpc("broadcast_tx_sync", tx=base64.b64encode(tx).decode())
         assert given["code"] == 0, given["log"]
 
