@@ -7,7 +7,7 @@ from chainkit.primitives.types import Address, ChannelId, Denom, Hash32, PortId
 from chainkit.runtime.context import Context
 from ibc.ics20_transfer.codec import decode_denom, encode_denom
 from ibc.ics20_transfer.denoms import VOUCHER_PREFIX, TracedDenom, parse_voucher_hash
-from ibc.ics20_transfer.errors import DenomNotFound
+from ibc.ics20_transfer.errors import DenomNotFound, InvalidAmount
 
 STORE_NAME = "transfer"
 DENOMS = b"\x03"
@@ -78,9 +78,15 @@ def total_escrow(ctx: Context, denom: Denom) -> int:
 
 
 def add_to_escrow(ctx: Context, denom: Denom, difference: int) -> None:
-    """Change the total in escrow; it never falls below zero unless the ledger is broken."""
+    """Change the total in escrow.
+
+    Raises:
+        InvalidAmount: More would leave than ever came by a transfer. An escrow may hold more,
+            since anybody can give to it; that is nobody's to send back.
+    """
     total = total_escrow(ctx, denom) + difference
-    assert total >= 0, f"escrow of {denom} would be {total}"
+    if total < 0:
+        raise InvalidAmount(f"the escrows of {denom} would be {total}")
     store, key = ctx.store(STORE_NAME), _ESCROW + denom.encode()
     if total:
         store.set(key, str(total).encode())

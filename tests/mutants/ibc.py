@@ -67,6 +67,13 @@ MUTANTS = [
         f"{_TRANSFER}::test_a_blocked_receiver_is_refused_without_a_trace",
     ),
     Mutant(
+        "ibc-escrows-pay-no-more-than-came",
+        "ibc/ics20_transfer/state.py",
+        "    if total < 0:\n",
+        "    if total < -(10**9):\n",
+        f"{_TRANSFER}::test_a_gift_to_an_escrow_pays_for_no_vouchers_out_of_nothing",
+    ),
+    Mutant(
         "ibc-forward-answers-only-after-the-last-hop",
         "ibc/forward/application.py",
         "        self._send_on(ctx, waiting, data, instruction, coin)\n        return None\n",

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from chainkit.primitives.amounts import Coin
 from chainkit.primitives.errors import MalformedMessage, RuleBroken
 from chainkit.primitives.heights import Height
 from chainkit.wire.proto.ibc.applications.transfer.v1 import denomtrace_query_pb2, query_pb2
@@ -60,6 +61,25 @@ def test_a_token_goes_and_comes_home():
 
     assert a.balance("carol", "uatom") == 300
     assert b.supply(voucher(path)) == 0 == total_escrow(a.context(), "uatom")
+
+
+def test_a_gift_to_an_escrow_pays_for_no_vouchers_out_of_nothing():
+    """The other chain sends back more than it got: refused, though the escrow has enough."""
+    path = two_chains()
+    a, b = path.a.chain, path.b.chain
+    escrow = escrow_address("transfer", path.a.channel_id)
+    packet = send(path.a, "alice", address(b, "bob"), "uatom", 10)
+    path.recv(path.b, packet)
+    a.ledger.send(a.context(), a.account("alice"), escrow, Coin("uatom", 5))
+    voucher = extract_denom(f"transfer/{path.b.channel_id}/uatom").local_denom()
+    b.fund("bob", voucher, 5)
+    back = send(path.b, "bob", address(a, "alice"), voucher, 15)
+    _, events = path.recv(path.a, back)
+
+    ((_, answer),) = written_acknowledgements(events)
+    assert b"error" in answer
+    assert a.balance("alice", "uatom") == 985
+    assert total_escrow(a.context(), "uatom") == 10
 
 
 def test_a_packet_is_received_once():
