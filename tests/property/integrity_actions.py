@@ -5,6 +5,7 @@ import json
 from hypothesis import strategies as st
 
 from chainkit.wire.proto.isthmus.integrity.v1 import tx_pb2
+from ibc.ics20_transfer.state import escrow_address
 from ibc.testing.path import sent_packets
 from integrity.axes import HIGHEST, Level
 from integrity.levels import start
@@ -78,10 +79,12 @@ class Actions(World):
         message = transfer_message(end, "alice", receiver, denom, amount, memo=memo)
         return self.sent_from(zone, self.net.execute(end.chain, message), hurry=hurry)
 
-    def down(self, user: str, zone: str, denom: str, amount: int, *, hurry=True) -> Fate | None:
+    def down(
+        self, user: str, zone: str, denom: str, amount: int, *, to: str = "", hurry=True
+    ) -> Fate | None:
         """Send from a user of the hub to a zone; return the packet's fate, None if refused."""
         end = self.net.hub.paths[zone].a
-        receiver = self.net.text(zone, "alice")
+        receiver = to or self.net.text(zone, "alice")
         message = transfer_message(end, user, receiver, denom, amount)
         events = self.net.execute(self.hub, message)
         self.hub_did(events)
@@ -108,6 +111,14 @@ class Actions(World):
         )
         frozen = any(found.get(denom, 0) >= units > 0 for found in self.judge.frozen.values())
         self.expect(not (moved and frozen), f"{denom} moved in its quarantine")
+
+    def gift(self, zone: str, amount: int) -> None:
+        """Let Bob move coins of the hub's own into a channel's escrow."""
+        ctx, ledger = self.hub.context(), self.hub.ledger
+        escrow = escrow_address("transfer", self.net.hub.channel(zone))
+        bob = self.hub.account("bob")
+        if self.tolerate(lambda: ledger.send(ctx, bob, escrow, self.coin("uhub", amount))):
+            self.gifts[zone] += amount
 
     def policy(self, zone: str, mode: int, *, strict: bool = False) -> None:
         """Let governance choose how a channel treats what comes from below."""

@@ -45,7 +45,7 @@ class Changes(Actions):
     def an_operator_caps_its_chain(self, data, level: int) -> None:
         self.cap(data.draw(st.sampled_from(self.bound)), level)
 
-    @rule(data=st.data(), epochs=st.integers(0, 2), delay=st.integers(0, 2))
+    @rule(data=st.data(), epochs=st.integers(0, 2), delay=st.integers(0, 3))
     def a_chain_earns_a_higher_level(self, data, epochs: int, delay: int) -> None:
         """It has to wait, to be confirmed, and to wait again: impatience gains nothing."""
         name = data.draw(st.sampled_from(self.bound))
@@ -124,8 +124,13 @@ class Changes(Actions):
         With it come perhaps one of other data, and one of the same: neither is lifted.
         """
         zone, target = self.low_and_high(data)
+        if data.draw(st.booleans()) and "aye" in self.free() and target != "aye":
+            zone = "aye"
+            self.cap(zone, 0)
         if zone not in self.bound:
             return
+        if data.draw(st.integers(0, 4)) == 0:
+            self.policy(target, 0, strict=True)
         levels = data.draw(st.sampled_from((0, 0, 0, -1, 1)))
         level = min(max(self.judge.levels[target] + levels, 1), 4)
         memo = self.onward(target)

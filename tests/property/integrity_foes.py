@@ -89,8 +89,8 @@ class Foes(Actions):
             self.proved.add(zone)
             self.judge.register.due.add(zone)
 
-    @rule(data=st.data(), epochs=st.integers(1, 3))
-    def a_zone_floods(self, data, epochs: int) -> None:
+    @rule(data=st.data(), epochs=st.integers(1, 3), calm=st.sampled_from((0, 0, 1)))
+    def a_zone_floods(self, data, epochs: int, calm: int) -> None:
         """More packets than its quota, epoch after epoch."""
         zones = self.free()
         if not zones:
@@ -98,7 +98,8 @@ class Foes(Actions):
         zone = data.draw(st.sampled_from(zones))
         for number in range(epochs):
             if number:
-                self.hub.commit(TERMS.epoch - self.hub.height % TERMS.epoch)
+                rest = TERMS.epoch - self.hub.height % TERMS.epoch
+                self.hub.commit(rest + calm * TERMS.epoch)
             for _ in range(TERMS.quota + 1):
                 fate = self.up(zone, f"u{zone}", 1, hurry=False)
                 if fate is not None:
@@ -160,6 +161,7 @@ class Foes(Actions):
             return
         name = self.net.voucher(zone, "uhub", self.traces)
         if spends:
+            self.gift(zone, 9)
             self.up(zone, name, chain.balance("alice", name), hurry=False)
             for other in list(self.net.fates.values()):
                 if other.source == zone and other.state == "sent":

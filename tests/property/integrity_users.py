@@ -9,11 +9,9 @@ from chainkit.primitives.hashing import sha256
 from chainkit.wire.proto.cosmos.base.v1beta1 import coin_pb2
 from chainkit.wire.proto.isthmus.datagram.v1 import datagram_pb2
 from chainkit.wire.proto.isthmus.htlc.v1 import htlc_pb2
-from ibc.ics20_transfer.state import escrow_address
 from ibc.testing.path import sent_packets
 from tests.property.integrity_actions import Actions
 from tests.property.integrity_judge import local
-from tests.property.integrity_register import TOP
 from tests.property.integrity_world import SECOND, TERMS, USERS
 from tests.unit.ibc_worlds import transfer_message
 
@@ -144,8 +142,13 @@ class Users(Actions):
 
     # --- ways that labels must follow ---------------------------------------------------
 
-    @rule(data=st.data(), amount=st.integers(2, 40), kind=st.sampled_from(("on", "next", "odd")))
-    def an_asset_returns_home_from_below(self, data, amount: int, kind: str) -> None:
+    @rule(
+        data=st.data(),
+        amount=st.integers(2, 40),
+        kind=st.sampled_from(("on", "next", "odd")),
+        mode=st.sampled_from((0, 1)),
+    )
+    def an_asset_returns_home_from_below(self, data, amount: int, kind: str, mode: int) -> None:
         """With nothing but a receiver it may; with a memo or an odd receiver never."""
         pair = self.falling(data)
         if pair is None:
@@ -154,28 +157,36 @@ class Users(Actions):
         self.up(high, f"u{high}", amount, self.onward(low))
         denom = self.net.voucher(low, self.on_hub(high), self.traces)
         if self.net.chains[low].balance("alice", denom):
+            self.policy(high, mode)
             self.up(low, denom, amount // 2, self.onward(high, kind))
+            self.policy(high, 0)
 
     @rule(
-        data=st.data(), amount=AMOUNT, way=st.sampled_from(("straight", "gift", "escrow", "return"))
+        data=st.data(),
+        amount=AMOUNT,
+        way=st.sampled_from(("straight", "gift", "escrow", "return", "refund")),
     )
     def a_low_token_tries_to_rise(self, data, amount: int, way: str) -> None:
         """From the hub: straight, as a gift, after some time in an escrow, or by a refund."""
         low, high = self.low_and_high(data)
         self.up(low, f"u{low}", amount)
         denom, user = self.on_hub(low), "bob"
+        amount = min(amount, self.hub.balance("bob", denom))
+        others = [zone for zone in self.free() if zone not in {low, high}]
+        if not amount:
+            return
         if way == "gift":
-            self.give("bob", "carol", denom, min(amount, self.hub.balance("bob", denom)))
+            self.give("bob", "carol", denom, amount)
             user = "carol"
-        others = [zone for zone in self.free() if zone != low]
-        if way in {"escrow", "return"} and others:
+        elif way != "straight" and others:
             middle = data.draw(st.sampled_from(others))
-            self.down("bob", middle, denom, min(amount, self.hub.balance("bob", denom) or 1))
+            if self.judge.levels[middle] > self.judge.levels[low]:
+                self.cap(middle, self.judge.levels[low])
+            self.down("bob", middle, denom, amount, to="nobody" if way == "refund" else "")
             there = self.net.voucher(middle, denom, self.traces)
             held = self.net.chains[middle].balance("alice", there)
-            memo = self.onward(high) if way == "escrow" else ""
             if held:
-                self.up(middle, there, held, memo)
+                self.up(middle, there, held, self.onward(high) if way == "escrow" else "")
         if self.hub.balance(user, denom):
             self.down(user, high, denom, min(amount, self.hub.balance(user, denom)))
 
@@ -196,34 +207,28 @@ class Users(Actions):
             if self.hub.balance("bob", self.on_hub(zone)) >= amount:
                 self.down("bob", target, self.on_hub(zone), amount)
 
-    @rule(data=st.data(), level=st.integers(1, TOP), mode=st.sampled_from((1, 2)))
-    def a_port_takes_low_data(self, data, level: int, mode: int) -> None:
+    @rule(data=st.data(), mode=st.sampled_from((1, 2)), lot=st.booleans())
+    def a_port_takes_low_data(self, data, mode: int, lot: bool) -> None:
         """Its channel is not strict: from then on it passes nothing up."""
         pair = self.falling(data)
-        lower = [zone for zone in self.free() if pair and self.judge.levels[zone] < level]
-        if pair is None or not lower:
+        others = [zone for zone in self.free() if pair and zone not in pair]
+        if pair is None or not others:
             return
         source, target = pair
-        low = data.draw(st.sampled_from(lower))
-        if low in pair or self.judge.levels[low] >= self.judge.levels[source]:
-            return
+        low = data.draw(st.sampled_from(others))
+        if self.judge.levels[low] >= self.judge.levels[target]:
+            self.cap(low, self.judge.levels[target] - 1)
         self.policy(source, mode)
-        if data.draw(st.booleans()):
-            self.up(low, f"u{low}", 3, self.onward(source))
-        else:
-            self.up(low, f"u{low}", 3)
+        self.up(low, f"u{low}", 3, "" if lot else self.onward(source))
+        if lot:
             self.down("bob", source, self.on_hub(low), 3)
         self.up(source, f"u{source}", 5, self.onward(target))
+        self.policy(source, 0)
 
     @rule(data=st.data(), amount=st.integers(1, 9))
     def a_user_gives_to_an_escrow(self, data, amount: int) -> None:
         """What nobody has to give back covers no zone's inflation."""
-        zone = data.draw(st.sampled_from(self.zones))
-        ctx, ledger = self.hub.context(), self.hub.ledger
-        escrow = escrow_address("transfer", self.net.hub.channel(zone))
-        bob = self.hub.account("bob")
-        if self.tolerate(lambda: ledger.send(ctx, bob, escrow, self.coin("uhub", amount))):
-            self.gifts[zone] += amount
+        self.gift(data.draw(st.sampled_from(self.zones)), amount)
 
     @rule(blocks=st.integers(1, 30))
     def time_passes(self, blocks: int) -> None:

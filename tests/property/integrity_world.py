@@ -45,7 +45,7 @@ SOURCES = {
 itself, and one has the account that sends every packet.
 """
 TERMS = Terms(
-    epoch=15, rise=1, delay=1, hold=10, quota=6, flood=2, stale=3, fraud=2, sources=2, window=3
+    epoch=15, rise=1, delay=2, hold=10, quota=6, flood=2, stale=3, fraud=2, sources=2, window=3
 )
 PARAMS = Params(
     epoch_blocks=TERMS.epoch, levels=LevelParams(TERMS.rise, TERMS.delay),
