@@ -38,10 +38,12 @@ from relay_chain.node.reactors.consensus import ConsensusReactor
 from relay_chain.node.reactors.evidence import EvidenceReactor
 from relay_chain.node.reactors.mempool import MempoolReactor
 from relay_chain.node.reactors.pex import PexReactor
+from relay_chain.node.reactors.statesync import StateSyncReactor
 from relay_chain.node.rpc.methods import NodeFacts, RpcMethods
 from relay_chain.node.rpc.peer_forms import peer_dump_json, peer_json
 from relay_chain.node.rpc.unsafe import UnsafeMethods
 from relay_chain.node.signing.client import RemoteValidator
+from relay_chain.node.snapshots import SnapshotService
 from relay_chain.node.state_store import StateStore
 from relay_chain.node.wal import WriteAheadLog
 
@@ -169,6 +171,7 @@ class Node:
         index: Holds what they emitted.
         application: Over a database of its own.
         remote: The key, where ``priv_validator_laddr`` says that it is elsewhere; it is known.
+        snapshots: What peers that are new are served; None for an application that takes none.
     """
 
     def __init__(
@@ -181,6 +184,7 @@ class Node:
         index: IndexDatabase,
         application: Application,
         remote: RemoteValidator | None = None,
+        snapshots: SnapshotService | None = None,
     ) -> None:
         self.config = config
         self.bus = EventBus(
@@ -211,7 +215,7 @@ class Node:
         if not syncing:
             self._synced.set()
         self._consensus_reactor = ConsensusReactor(self.consensus, self.blocks, syncing=syncing)
-        self._wire(syncing=syncing, node_key=node_key)
+        self._wire(syncing=syncing, node_key=node_key, snapshots=snapshots)
         facts = NodeFacts(
             node_id=node_key.id,
             moniker=config.moniker,
@@ -239,7 +243,7 @@ class Node:
         validators = self.executor.validators().validators
         return key is not None and len(validators) == 1 and validators[0].address == key.address
 
-    def _wire(self, *, syncing: bool, node_key: NodeKey) -> None:
+    def _wire(self, *, syncing: bool, node_key: NodeKey, snapshots: SnapshotService | None) -> None:
         config, consensus = self.config, self._consensus_reactor
         block_sync = BlockSyncReactor(
             self.blocks, _BlockSync(self.executor, self._synced), syncing=syncing
@@ -249,6 +253,7 @@ class Node:
         )
         evidence = EvidenceReactor(self.executor, consensus)
         reactors: list[Reactor] = [consensus, block_sync, mempool, evidence]
+        reactors.append(StateSyncReactor(snapshots))
         if config.p2p.pex:
             book = AddressBook(node_key.id, strict=config.p2p.addr_book_strict)
             reactors.append(

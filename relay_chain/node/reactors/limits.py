@@ -75,3 +75,19 @@ PEX_REQUEST_PERIOD_NS = DurationNs(PEX_PERIOD_NS // 3)
 
 PEX_FREE_REQUESTS = 2
 """CometBFT p2p/pex, ``receiveRequest``: so many are answered whenever they come."""
+
+SNAPSHOT_CHANNEL = 0x60
+CHUNK_CHANNEL = 0x61
+MAX_SNAPSHOT_MESSAGE_BYTES = 4_000_000
+"""CometBFT statesync, ``snapshotMsgSize``."""
+
+MAX_CHUNK_MESSAGE_BYTES = 16_000_000
+"""CometBFT statesync, ``chunkMsgSize``."""
+
+MAX_SNAPSHOT_CHUNKS = 100_000
+"""More chunks than that make no snapshot; CometBFT has no bound."""
+
+MAX_SNAPSHOTS_TOLD = 10
+"""CometBFT statesync, ``recentSnapshots``: the newest so many are told."""
+
+STATESYNC_QUEUE_MESSAGES = 10

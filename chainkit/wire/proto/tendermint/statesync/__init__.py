@@ -1,0 +1,1 @@
+"""Generated message classes: ``make proto`` writes them; never edit by hand."""
