@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -35,10 +36,11 @@ from parachains.sdk.users import ChainAccess
 from relay_chain.abci.driver import AbciDriver
 from relay_chain.node.config import BadSetting, Endpoint, NodeConfig, endpoint_of, read_config
 from relay_chain.node.genesis import Genesis, read_genesis
-from relay_chain.node.limits import STATE_SYNC_BLOCKS
+from relay_chain.node.limits import MAX_SNAPSHOTS, STATE_SYNC_BLOCKS
 from relay_chain.node.node import Node, NodePaths
 from relay_chain.node.p2p.node_key import load_or_create_node_key
 from relay_chain.node.signing.client import RemoteValidator
+from relay_chain.node.snapshots import Snapshots, SnapshotSource
 from relayer import daemon
 from relayer.config import ChainSettings, RelayerSettings, parse_settings
 from relayer.ports import ChainClient
@@ -49,6 +51,14 @@ class ServerConfig(msgspec.Struct, frozen=True):
 
     enable: bool = False
     address: str = ""
+
+
+class StateSyncConfig(msgspec.Struct, frozen=True, rename="kebab"):
+    """``[state-sync]`` of ``app.toml``."""
+
+    snapshot_interval: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """A snapshot of the state is taken at each multiple of this height; 0 takes none."""
+    snapshot_keep_recent: Annotated[int, msgspec.Meta(ge=1, le=MAX_SNAPSHOTS)] = 2
 
 
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +74,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Planned upgrades of the chain that this program has."""
     api: ServerConfig = ServerConfig(address="tcp://127.0.0.1:1317")
     grpc: ServerConfig = ServerConfig(address="127.0.0.1:9090")
+    state_sync: StateSyncConfig = msgspec.field(default=StateSyncConfig(), name="state-sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +271,18 @@ def build_application(home: Path) -> ComposedApplication:
     parts = node_parts(app_config, genesis, app_config.keep_states)
     # The engine takes what was committed as kept: each commit waits for the disk.
     state = SqliteDatabase(paths.data / "application.db")
-    return ComposedApplication(AbciDriver(factory(state, parts), genesis), state.close)
+    application = factory(state, parts)
+    wanted = app_config.state_sync
+    snapshots = None
+    if isinstance(application, SnapshotSource):
+        snapshots = Snapshots(
+            paths.data / "snapshots",
+            application,
+            genesis,
+            interval=wanted.snapshot_interval,
+            keep_recent=wanted.snapshot_keep_recent,
+        )
+    return ComposedApplication(AbciDriver(application, genesis, snapshots), state.close)
 
 
 def _with_addresses(config: NodeConfig, wanted: Overrides) -> NodeConfig:

@@ -9,11 +9,12 @@ Spec:
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from chainkit.commitments import merkle
-from chainkit.commitments.database import KeyValueDatabase, KeyValueReader, KVStore
+from chainkit.commitments.database import KeyValueDatabase, KeyValueReader, KVStore, prefix_end
 from chainkit.commitments.errors import VersionNotFound
-from chainkit.commitments.iavl.storage import Changes
+from chainkit.commitments.iavl.storage import Changes, NodeStorage
 from chainkit.commitments.iavl.tree import ImmutableTree, MutableTree
 from chainkit.commitments.ics23 import TENDERMINT_SPEC, ExistenceProof, InnerOp, encode_proof
 from chainkit.commitments.ics23.types import HashOp
@@ -25,6 +26,7 @@ from chainkit.primitives.varint import encode_uvarint
 _COMMIT_INFO = b"s/c"
 _LATEST = b"s/latest"
 _HASH_SIZE = 32
+_CLEARED_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class MultiStore:
         self._version = int.from_bytes(latest, "big") if latest is not None else 0
         known = _decode_roots(self._info(self._version)) if self._version else {}
         for name in self._names:
-            prefix = _tree_prefix(name)
+            prefix = tree_prefix(name)
             if name in known or not self._version:
                 self._trees[name] = MutableTree(self._database, prefix, self._version)
             else:
@@ -168,6 +170,11 @@ class MultiStore:
             tree.finish_version()
         self._version = version
         return CommitId(version, root_of_stores(roots))
+
+    def reopen(self) -> None:
+        """Continue from what the database holds now: a state was restored into it."""
+        self._pruned_below = 1
+        self._open()
 
     def rollback(self) -> None:
         """Forget what was written since the last commit."""
@@ -275,13 +282,56 @@ def prove_store(roots: Mapping[str, Hash32], name: str) -> bytes:
     return encode_proof(ExistenceProof(name.encode(), roots[name], TENDERMINT_SPEC.leaf_spec, path))
 
 
+def write_version(
+    database: KeyValueDatabase,
+    version: int,
+    roots: Mapping[str, Hash32],
+    root_keys: Mapping[str, bytes],
+    extra: Mapping[bytes, bytes | None],
+) -> None:
+    """Make trees whose nodes are written already the one version of a database, atomically.
+
+    Args:
+        database: It has no version yet.
+        version: Its number.
+        roots: The root hash of each store.
+        root_keys: The node key of each root, empty for an empty tree.
+        extra: Further writes of the application that must be kept with this version.
+
+    Raises:
+        OperationFailed: The disk refused; nothing was written.
+    """
+    assert database.get(_LATEST) is None
+    changes: Changes = dict(extra)
+    for name, root_key in root_keys.items():
+        NodeStorage(database, tree_prefix(name)).keep_version(changes, version, root_key, ())
+    changes[_info_key(version)] = _encode_roots(roots)
+    changes[_LATEST] = version.to_bytes(8, "big")
+    database.write(changes)
+
+
+def clear_nodes(database: KeyValueDatabase, store_names: Sequence[str]) -> None:
+    """Remove what an unfinished restore left in a database without a version.
+
+    Raises:
+        OperationFailed: The disk refused.
+    """
+    assert database.get(_LATEST) is None
+    for name in store_names:
+        prefix = tree_prefix(name)
+        pairs = database.iterate(prefix, prefix_end(prefix))
+        while keys := [key for key, _ in islice(pairs, _CLEARED_AT_ONCE)]:
+            database.write(dict.fromkeys(keys))
+
+
 def _leaf(name: str, root: Hash32) -> bytes:
     """Return the key-value pair as the SDK's maps write it: the value hashed once more."""
     key = name.encode()
     return encode_uvarint(len(key)) + key + encode_uvarint(_HASH_SIZE) + sha256(root)
 
 
-def _tree_prefix(name: str) -> bytes:
+def tree_prefix(name: str) -> bytes:
+    """Return what the keys of one store's tree begin with in the database."""
     return b"s/k:" + name.encode() + b"/"
 
 

@@ -5,11 +5,12 @@ committed is forgotten when the next one begins. The value at height H is proven
 app hash in the header of H + 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chainkit.commitments.database import KeyValueDatabase
 from chainkit.commitments.multistore import MultiStore
+from chainkit.commitments.snapshot import Restorer, export_state
 from chainkit.formats.tendermint.codec import decode_consensus_params, encode_consensus_params
 from chainkit.formats.tendermint.types import ConsensusParams
 from chainkit.primitives.errors import RuleBroken
@@ -236,6 +237,57 @@ class Application:
         retain = self._settings.retain_blocks
         return BlockHeight(max(pending.height - retain + 1, 0) if retain else 0)
 
+    # --- snapshots ----------------------------------------------------------------------
+
+    def export_state(self, height: int) -> Iterator[bytes]:
+        """Yield the stream of the state at a committed height, piece by piece.
+
+        Raises:
+            VersionNotFound: It is not kept.
+        """
+        return export_state(self._stores.at(height))
+
+    def block_time(self, height: int) -> TimestampNs:
+        """Return the time of a committed block; 0 where it is not kept."""
+        stored = self._database.get(_time_key(height)) or b""
+        return TimestampNs(int.from_bytes(stored, "big", signed=True))
+
+    def begin_restore(self, height: int, app_hash: bytes) -> Restorer:
+        """Return what rebuilds the state at ``height``, whose hash is known; no block is here yet.
+
+        Raises:
+            OperationFailed: The disk refused.
+        """
+        assert not self._stores.version
+        return Restorer(self._database, self._stores.store_names, height, app_hash)
+
+    def finish_restore(
+        self, restorer: Restorer, genesis: GenesisDocument, time: TimestampNs
+    ) -> None:
+        """Continue from the state that was restored.
+
+        Args:
+            restorer: It has been given the whole stream.
+            genesis: The chain's; what is under no hash comes from it.
+            time: Of the state's block, as far as is known: until the next block, queries and
+                the checks of the mempool read it.
+
+        Raises:
+            InvalidSnapshot: The state is not the one of the known hash; nothing was kept.
+            OperationFailed: The disk refused; nothing was kept.
+        """
+        params = genesis.consensus_params
+        restorer.finish(
+            {
+                _CHAIN_ID_KEY: genesis.chain_id.encode(),
+                _PARAMS_KEY: encode_consensus_params(params),
+                _time_key(restorer.version): time.to_bytes(_TIME_BYTES, "big", signed=True),
+            }
+        )
+        self._chain_id, self._params = genesis.chain_id, params
+        self._genesis = self._pending = self._check = None
+        self._stores.reopen()
+
     def query(self, path: str, data: bytes, *, height: BlockHeight, prove: bool) -> QueryResult:
         """Answer about the state at ``height`` (0: the last); never raises for a bad query.
 
@@ -296,11 +348,8 @@ class Application:
         def store(name: str) -> ReadStore:
             return committed.store(name) if name in committed.trees else MemoryStore()
 
-        stored = self._database.get(_time_key(version)) or b""
-        time = int.from_bytes(stored, "big", signed=True)
-        return self._context(
-            Overlay(store), ExecutionMode.QUERY, BlockHeight(version), TimestampNs(time)
-        )
+        time = self.block_time(version)
+        return self._context(Overlay(store), ExecutionMode.QUERY, BlockHeight(version), time)
 
     def _context(
         self, overlay: Overlay, mode: ExecutionMode, height: BlockHeight, time: TimestampNs

@@ -66,6 +66,8 @@ class AbciDriver:
 
     def answer(self, request: Request) -> Answer:
         """Return the answer; a refusal is an :class:`ExceptionAnswer` that names its reason."""
+        if self._snapshots is not None:
+            self._snapshots.work()
         name = type(request).__name__
         reach(f"abci.{name}.asked")
         try:
@@ -154,6 +156,8 @@ class AbciDriver:
         self._executed = None
         retain_height = self._application.commit()
         self._height = executed
+        if self._snapshots is not None:
+            self._snapshots.committed(executed)
         return CommitAnswer(retain_height)
 
     def _need_begun(self, call: str) -> None:

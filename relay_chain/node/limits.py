@@ -110,3 +110,13 @@ PRUNE_EVERY_BLOCKS = 100
 
 MAX_INPUTS_PER_TURN = 32
 """Consensus inputs handled before peers and RPC get their turn of the event loop."""
+
+SNAPSHOT_CHUNK_BYTES = 1024 * 1024
+"""A chunk of a snapshot; a longer one is fetched again elsewhere. CometBFT's peers take 16 MB."""
+
+MAX_SNAPSHOT_CHUNKS = 65_536
+"""Chunks of one snapshot, 64 GiB: an offer of more is refused, a larger state is not offered. The
+hashes of so many are 2 MiB of the 4 MB that CometBFT takes for an offer."""
+
+MAX_SNAPSHOTS = 10
+"""CometBFT statesync, ``recentSnapshots``: more are not asked for, so more are not kept."""

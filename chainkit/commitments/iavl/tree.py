@@ -131,6 +131,18 @@ class ImmutableTree(_Walker):
         """The root hash; the hash of nothing for an empty tree."""
         return Hash32(self._root.hash) if self._root is not None else EMPTY_HASH
 
+    def nodes(self) -> Iterator[Node]:
+        """Yield every node, children before parents, left before right; keeps none in memory."""
+        waiting = [] if self._root is None else [(self._root, False)]
+        while waiting:
+            node, are_children_done = waiting.pop()
+            if node.height == 0 or are_children_done:
+                yield node
+                continue
+            waiting.append((node, True))
+            waiting.append((self._storage.load_node(node.right_key), False))
+            waiting.append((self._storage.load_node(node.left_key), False))
+
     def prove(self, key: bytes) -> bytes:
         """Return an encoded ``CommitmentProof`` that ``key`` has its value, or has none.
 
