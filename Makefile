@@ -12,7 +12,7 @@ MINUTES ?= 60
 SECONDS ?= 3
 
 .PHONY: help demo test lint type docs e2e clients interop sim soak fuzz bench mutants proto ci format clean \
-	integrity-long bench-sigverify sigverify-long sanitize fuzz-sigverify compilers
+	integrity-long integrity-mutants bench-sigverify sigverify-long sanitize fuzz-sigverify compilers
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,8 +57,11 @@ sim: $(STAMP) ## the simulator over SEEDS seeds
 	$(BIN)/python -m parachains.account.simulation --seeds $(SEEDS)
 
 integrity-long: $(STAMP) ## 20,000 steps of random nets of chains against the judge of integrity levels
-	INTEGRITY_EXAMPLES=600 INTEGRITY_STEPS=50 INTEGRITY_LEAST_STEPS=20000 \
-		$(PYTEST) --timeout 7200 tests/property/test_integrity_flows.py
+	INTEGRITY_EXAMPLES=800 INTEGRITY_STEPS=50 INTEGRITY_LEAST_STEPS=20000 INTEGRITY_PROGRESS=1 \
+		$(PYTEST) -s --timeout 7200 tests/property/test_integrity_flows.py
+
+integrity-mutants: $(STAMP) ## take out each rule of integrity levels; the random nets must notice
+	$(BIN)/python -m tests.mutants flows:
 
 soak: $(STAMP) ## a transfer every second for MINUTES; memory must not grow
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)

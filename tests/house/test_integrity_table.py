@@ -65,6 +65,13 @@ def test_each_id_is_claimed_by_a_test() -> None:
     ] == []
 
 
+def test_each_rule_that_the_random_nets_notice_is_listed() -> None:
+    """The list of the page is that of the mutants, in its order."""
+    listed = re.findall(r"^- (.+)$", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    names = [each.name for each in all_mutants() if each.name.startswith("flows: ")]
+    assert [f"flows: {name}" for name in listed] == names
+
+
 def test_each_way_around_the_rule_has_its_test() -> None:
     """Those that the design lists, each with a test that exists."""
     found = WAY.findall(TABLE.read_text(encoding="utf-8"))

@@ -117,10 +117,17 @@ def run_group(copies: "SimpleQueue[Path]", mutants: Sequence[Mutant]) -> list[st
 
 
 def main() -> int:
-    """Run all or the named ones; return 1 where one is not killed."""
+    """Run all or the named ones; return 1 where one is not killed.
+
+    A name that ends in a colon stands for all that begin with it.
+    """
     wanted = set(sys.argv[1:])
-    mutants = [m for m in all_mutants() if not wanted or m.name in wanted]
-    unknown = wanted - {mutant.name for mutant in mutants}
+    groups_wanted = tuple(name for name in wanted if name.endswith(":"))
+    mutants = [
+        m for m in all_mutants()
+        if not wanted or m.name in wanted or (groups_wanted and m.name.startswith(groups_wanted))
+    ]  # fmt: skip
+    unknown = wanted - {mutant.name for mutant in mutants} - set(groups_wanted)
     if unknown:
         print(f"no such mutant: {', '.join(sorted(unknown))}")
         return 1

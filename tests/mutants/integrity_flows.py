@@ -404,6 +404,12 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "        if source is None or source.account != message.signer:",
         "        if source is None:",
     ),
+    (
+        "one client, one chain",
+        _MODULE,
+        "        if store.chain_of_client(message.client_id) is not None:",
+        "        if not message.client_id:",
+    ),
     # Who decides.
     *(
         (f"governance alone: {name}", _MODULE, old, new)

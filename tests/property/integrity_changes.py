@@ -6,21 +6,25 @@ from hypothesis.stateful import rule
 from chainkit.wire.proto.isthmus.integrity.v1 import tx_pb2
 from integrity.endorsements import packet_datum
 from tests.property.integrity_actions import Actions
-from tests.property.integrity_judge import Datum, Word
+from tests.property.integrity_judge import Word
 from tests.property.integrity_net import FactMonitor, Fate
 from tests.property.integrity_world import LEVEL, TERMS
 
-WORDS = (
-    ("s1", "s3"),
-    ("s1", "s3"),
-    ("s4", "s2", "s3"),
-    ("s1", "s2"),
-    ("s1", "s5"),
-    ("s3", "s4"),
-    ("s3", "alice"),
-    ("s1",),
-)
-"""Who speaks for a datum: enough, of one operator, the origin's own, the sender, or too few."""
+WORDS = {
+    "few": ("s1",),
+    "operator": ("s1", "s2"),
+    "own": ("s1", "s5"),
+    "origin": ("s3", "s4"),
+    "sender": ("s3", "alice"),
+    "falls": ("s4", "s3"),
+    "low": ("s4", "s3"),
+}
+"""Who speaks for a datum if one thing is wrong; else two of two operators."""
+FLAWS = (
+    "none", "none", *WORDS, "level", "early", "challenged", "false", "true", "strict", "twice",
+    "other",
+)  # fmt: skip
+ABOUT_AYE = ("own", "origin")
 
 
 class Changes(Actions):
@@ -117,69 +121,82 @@ class Changes(Actions):
 
     # --- endorsements -------------------------------------------------------------------
 
-    @rule(data=st.data(), amount=st.integers(1, 40), wait=st.sampled_from((3, 3, 4, 2, 0)))
-    def a_packet_is_endorsed(self, data, amount: int, wait: int) -> None:
-        """By some sources, before it is delivered, and after some time or none.
+    @rule(data=st.data(), flaws=st.lists(st.sampled_from(FLAWS), min_size=2, max_size=4))
+    def packets_are_endorsed(self, data, flaws: list[str]) -> None:
+        """Each properly, or with one flaw: then the hub takes no notice of the words."""
+        for flaw in flaws:
+            zones = self.free()
+            if len(zones) < 2 or not self.judge.levels["hub"]:
+                return
+            target = data.draw(st.sampled_from(zones[1:]))
+            if not 0 < self.judge.levels[target] <= self.judge.levels["hub"]:
+                self.describe(target, self.judge.levels["hub"])
+            wanted = self.judge.levels[target]
+            others = [zone for zone in zones if zone != target]
+            zone = "aye" if flaw in ABOUT_AYE and "aye" in others else others[-1]
+            if self.judge.levels[zone] >= wanted:
+                self.cap(zone, data.draw(st.integers(0, wanted - 1)))
+            self.policy(target, 0, strict=flaw == "strict")
+            self.speak_and_deliver(data, zone, target, flaw)
+            self.policy(target, 0)
 
-        With it come perhaps one of other data, and one of the same: neither is lifted.
-        """
-        zone, target = self.low_and_high(data)
-        if data.draw(st.booleans()) and "aye" in self.free() and target != "aye":
-            zone = "aye"
-            self.cap(zone, 0)
-        if zone not in self.bound:
+    def speak_and_deliver(self, data, zone: str, target: str, flaw: str) -> None:
+        """Send a packet from below, let sources speak for it, and bring it."""
+        wanted = self.judge.levels[target]
+        level = wanted - 1 if flaw == "level" and wanted > 1 else wanted
+        amount, memo = data.draw(st.integers(1, 20)), self.onward(target)
+        if flaw == "falls" and zone != "aye" and target != "aye" and "aye" in self.free():
+            self.describe("aye", 4)
+        fates = [self.up(zone, f"u{zone}", amount, memo, hurry=False)]
+        if flaw == "twice":
+            fates.append(self.up(zone, f"u{zone}", amount, memo, hurry=False))
+        if flaw == "other":
+            fates.insert(0, self.up(zone, f"u{zone}", amount + 1, memo, hurry=False))
+        spoken = fates[-1]
+        if spoken is None:
             return
-        if data.draw(st.integers(0, 4)) == 0:
-            self.policy(target, 0, strict=True)
-        levels = data.draw(st.sampled_from((0, 0, 0, -1, 1)))
-        level = min(max(self.judge.levels[target] + levels, 1), 4)
-        memo = self.onward(target)
-        amounts = [amount, *data.draw(st.sampled_from(((), (0,), (1,))))]
-        fates = [
-            self.up(zone, f"u{zone}", amount + more, memo, hurry=False)
-            for more in (0, *(each for each in amounts[1:]))
-        ]
-        if fates[0] is None:
-            return
-        self.endorse(data, fates[0], level)
-        if data.draw(st.integers(0, 3)) == 0:
-            self.cap_a_sources_chain(data)
-        self.hub.commit(wait)
-        for fate in reversed(fates):
+        self.endorse(spoken, level, WORDS.get(flaw, ("s1", "s3")))
+        if flaw in {"challenged", "false", "true"}:
+            self.challenge(spoken, level, flaw)
+        if flaw == "falls" and "aye" not in {zone, target}:
+            self.cap("aye", 0)
+        self.hub.commit(TERMS.window - (flaw == "early"))
+        for fate in fates:
             self.step(fate)
         self.settle()
 
-    def cap_a_sources_chain(self, data) -> None:
-        """What a source looks at falls after it spoke."""
-        if "aye" in self.bound:
-            self.cap("aye", data.draw(st.integers(0, 1)))
-
-    def endorse(self, data, fate: Fate, level: int) -> None:
-        """Let some sources speak for a packet, and somebody perhaps challenge them."""
+    def about(self, fate: Fate, level: int) -> tuple[object, dict]:
+        """Return what the judge calls a datum, and what the hub does."""
         packet, zone = fate.packet, fate.source
         ends = (packet.destination_port, packet.destination_channel)
-        said = {
-            "origin": zone,
-            "datum": packet_datum(zone, *ends, packet.data),
-            "level": level,
-        }
-        about = (zone, *ends, packet.data)
-        for name in data.draw(st.sampled_from(WORDS)):
+        datum = packet_datum(zone, *ends, packet.data)
+        return (zone, *ends, packet.data), {"origin": zone, "datum": datum, "level": level}
+
+    def endorse(self, fate: Fate, level: int, words: tuple[str, ...]) -> None:
+        """Let sources speak for a packet, each for itself."""
+        about, said = self.about(fate, level)
+        for name in words:
             endorser = self.net.text("hub", name)
             word = Word(*self.source(name), endorser, self.hub.height)
-            may = self.judge.may_speak(zone, about, level, word)
+            may = self.judge.may_speak(fate.source, about, level, word)
             message = tx_pb2.MsgEndorse(endorser=endorser, source=name, **said)
             done = self.say("Endorse", message)
             self.expect(may or not done, f"the word of {name} was taken")
             if done:
                 self.judge.say(about, level, word)
-        found = self.judge.said.get((about, level), Datum())
-        if data.draw(st.integers(0, 5)) == 0 and found.words:
-            challenger = self.net.text("hub", "carol")
-            if self.say("Challenge", tx_pb2.MsgChallenge(challenger=challenger, **said)):
-                found.challenged = True
-            if found.challenged and data.draw(st.booleans()):
-                upheld = data.draw(st.booleans())
-                message = tx_pb2.MsgResolve(authority=self.net.gov, upheld=upheld, **said)
-                self.expect(self.say("Resolve", message), "governance decides")
-                found.challenged, found.spent = False, found.spent or upheld
+
+    def challenge(self, fate: Fate, level: int, outcome: str) -> None:
+        """Let somebody challenge an endorsement, and governance perhaps decide."""
+        about, said = self.about(fate, level)
+        found = self.judge.said.get((about, level))
+        challenger = self.net.text("hub", "carol")
+        if found is None or found.spent or found.challenged:
+            return
+        message = tx_pb2.MsgChallenge(challenger=challenger, **said)
+        self.expect(self.say("Challenge", message), "anybody may challenge")
+        found.challenged = True
+        if outcome != "challenged":
+            upheld = outcome == "false"
+            message = tx_pb2.MsgResolve(authority=self.net.gov, upheld=upheld, **said)
+            self.expect(self.say("Resolve", message), "governance decides")
+            found.challenged, found.spent = False, upheld

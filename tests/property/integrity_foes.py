@@ -273,10 +273,14 @@ class Foes(Actions):
         """Or as the registrar, or as an operator that it is not."""
         bob = self.net.text("hub", "bob")
         zone = data.draw(st.sampled_from(self.bound))
-        client = self.net.hub.paths[self.zones[-1]].a.client_id
+        spare = self.spare.a.client_id
         key = {"origin": zone, "datum": bytes(32), "level": 1}
         acts = (
-            ("BindChain", tx_pb2.MsgBindChain(authority=bob, chain="hub", client_id=client)),
+            ("BindChain", tx_pb2.MsgBindChain(authority=bob, chain="paper", client_id=spare)),
+            ("BindChain", tx_pb2.MsgBindChain(
+                authority=self.net.gov, chain="paper",
+                client_id=self.net.hub.paths[zone].a.client_id,
+            )),
             ("SetCap", tx_pb2.MsgSetCap(operator=bob, chain=zone, cap=0)),
             ("ConfirmRise", tx_pb2.MsgConfirmRise(authority=bob, chain=zone)),
             ("SetChannelPolicy", tx_pb2.MsgSetChannelPolicy(

@@ -23,7 +23,7 @@ from integrity.levels import LevelParams
 from integrity.limits import MAX_LOTS
 from integrity.records import Params
 from tests.property.integrity_judge import Asset, Breach, Judge, local, read
-from tests.property.integrity_net import Fate, Net
+from tests.property.integrity_net import FactMonitor, Fate, Net
 from tests.property.integrity_register import Register, Terms
 
 ZONES = ("aye", "bee", "cee", "dee", "eff", "gee", "haw", "jay", "kay", "ell", "emm")
@@ -107,6 +107,11 @@ class World(RuleBasedStateMachine):
             zone: self.open(zone, "datagram", "isthmus-datagram-1") for zone in self.zones[:2]
         }
         self.locks = {zone: self.open(zone, "htlc", HTLC_VERSION) for zone in self.zones[:2]}
+        ends = self.net.hub.paths["aye"]
+        self.spare = Path(*(Endpoint(end.chain, "transfer", "ics20-1") for end in (ends.a, ends.b)))
+        self.spare.create_clients()
+        FactMonitor.facts["paper"] = (0, 0)
+        self.net.hub.describe("paper", 0)
         self.hub.before, self.hub.after = self.before_block, self.after_block
         self.after_block()
 
