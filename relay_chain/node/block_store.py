@@ -142,6 +142,11 @@ class BlockStore:
         self._blocks.put(height, block)
         self._metas.put(height, meta)
 
+    def begin_after(self, commit: Commit) -> None:
+        """Have an empty store go on after a height whose state was restored; on disk on return."""
+        assert self._height == 0, "only an empty store begins after a height"
+        self._database.write({height_key(_SEEN, commit.height): encode_commit(commit)})
+
     def meta(self, height: BlockHeight) -> BlockMeta | None:
         """Return a block's header, id and sizes."""
         found = self._metas.get(height)

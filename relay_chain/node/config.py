@@ -7,13 +7,13 @@ sections that CometBFT has and this node has no use for.
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chainkit.primitives.errors import RuleBroken
-from chainkit.primitives.types import DurationNs
+from chainkit.formats.tendermint.validate_basic import HASH_BYTES
+from chainkit.primitives.types import BlockHeight, DurationNs
 from relay_chain.consensus.messages import Timeouts
+from relay_chain.node.config_reading import BadSetting, Section, format_duration, parse_duration
 from relay_chain.node.files import write_durably
 from relay_chain.node.limits import (
     BROADCAST_COMMIT_TIMEOUT_S,
@@ -33,39 +33,28 @@ from relay_chain.node.signing.endpoint import (
     signer_endpoint_of,
 )
 
-_UNITS_NS = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,
-    "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
-}
-_DURATION_PART = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?(ns|us|µs|ms|s|m|h)")
-_DURATION = re.compile(rf"0|(?:{_DURATION_PART.pattern})+")
+__all__ = [
+    "BadSetting",
+    "Endpoint",
+    "MempoolConfig",
+    "NodeConfig",
+    "P2pConfig",
+    "PeerAddress",
+    "PruningConfig",
+    "RpcConfig",
+    "StateSyncConfig",
+    "endpoint_of",
+    "format_config",
+    "format_duration",
+    "parse_config",
+    "parse_duration",
+    "peers_of",
+    "read_config",
+    "write_config",
+]
+
 _ADDRESS = re.compile(r"(?:tcp://)?([^:/@\s]+|\[[0-9a-fA-F:]+\]):(\d{1,5})")
 _PEER = re.compile(r"([0-9a-f]{40})@([^:/@\s]+|\[[0-9a-fA-F:]+\]):(\d{1,5})")
-_IGNORED_SECTIONS = frozenset(
-    {"statesync", "blocksync", "storage", "tx_index", "instrumentation", "log_level", "log_format"}
-    | {"genesis_file", "priv_validator_key_file", "priv_validator_state_file", "node_key_file"}
-    | {"abci", "proxy_app", "db_backend", "db_dir", "filter_peers"}
-    | {"mode", "version", "block_sync", "pprof_laddr"}
-)
-_IGNORED: Mapping[str, frozenset[str]] = {
-    "": _IGNORED_SECTIONS,
-    "mempool": frozenset({"version", "type"}),
-}
-"""Keys of CometBFT that mean nothing here, by section."""
-
-
-class BadSetting(RuleBroken):
-    """A setting is not of the form it must have; the message names its path."""
-
-    def __init__(self, *, path: str, expected: str) -> None:
-        super().__init__(f"config: {path}: expected {expected}")
-        self.path = path
-        self.expected = expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +133,18 @@ class PruningConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSyncConfig:
+    """``[statesync]``: whether a node without a state takes over a snapshot, and whom it trusts."""
+
+    enable: bool = False
+    rpc_servers: tuple[str, ...] = ()
+    """Where headers come from; the second and later must agree with the first."""
+    trust_height: BlockHeight = BlockHeight(0)
+    trust_hash: bytes = b""
+    trust_period_ns: DurationNs = DurationNs(168 * 3_600 * 1_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
 class NodeConfig:
     """All settings."""
 
@@ -153,30 +154,9 @@ class NodeConfig:
     mempool: MempoolConfig = field(default_factory=MempoolConfig)
     timeouts: Timeouts = field(default_factory=Timeouts)
     pruning: PruningConfig = field(default_factory=PruningConfig)
+    statesync: StateSyncConfig = field(default_factory=StateSyncConfig)
     priv_validator_laddr: SignerEndpoint | None = None
     """Where a remote signer dials in; None for a key in this home."""
-
-
-def parse_duration(value: str) -> DurationNs:
-    """Return the nanoseconds of a Go duration such as ``"1m30s"`` or ``"1.5s"``.
-
-    Raises:
-        ValueError: Not such a text.
-    """
-    if _DURATION.fullmatch(value) is None:
-        raise ValueError(value)
-    total = 0
-    for whole, fraction, unit in _DURATION_PART.findall(value):
-        scale = _UNITS_NS[unit]
-        total += int(whole) * scale
-        if fraction:
-            total += int(fraction) * scale // 10 ** len(fraction)
-    return DurationNs(total)
-
-
-def format_duration(duration: DurationNs) -> str:
-    """Return a duration in whole milliseconds, or nanoseconds if it is none."""
-    return f"{duration // 1_000_000}ms" if duration % 1_000_000 == 0 else f"{duration}ns"
 
 
 def endpoint_of(value: str) -> Endpoint:
@@ -208,87 +188,18 @@ def peers_of(value: str) -> tuple[PeerAddress, ...]:
     return tuple(found)
 
 
-class _Section:
-    """The reader of one TOML table; mutable: it notes which keys were read."""
+def _endpoint(section: Section, key: str, otherwise: Endpoint) -> Endpoint:
+    expected = 'an address like "tcp://127.0.0.1:26657"'
+    value = section.parsed(key, otherwise, endpoint_of, expected)
+    assert isinstance(value, Endpoint)
+    return value
 
-    def __init__(self, name: str, values: Mapping[str, object]) -> None:
-        self._name = name
-        self._values = values
-        self._read: set[str] = set()
 
-    def _get(self, key: str) -> object:
-        self._read.add(key)
-        return self._values.get(key)
-
-    def bad(self, key: str, expected: str) -> BadSetting:
-        return BadSetting(path=f"{self._name}.{key}".lstrip("."), expected=expected)
-
-    def string(self, key: str, otherwise: str) -> str:
-        value = self._get(key)
-        if value is None:
-            return otherwise
-        if not isinstance(value, str):
-            raise self.bad(key, "a string")
-        return value
-
-    def parsed(
-        self, key: str, otherwise: object, parse: Callable[[str], object], expected: str
-    ) -> object:
-        value = self._get(key)
-        if value is None:
-            return otherwise
-        if not isinstance(value, str):
-            raise self.bad(key, expected)
-        try:
-            return parse(value)
-        except ValueError as error:
-            raise self.bad(key, expected) from error
-
-    def endpoint(self, key: str, otherwise: Endpoint) -> Endpoint:
-        value = self.parsed(key, otherwise, endpoint_of, 'an address like "tcp://127.0.0.1:26657"')
-        assert isinstance(value, Endpoint)
-        return value
-
-    def peers(self, key: str) -> tuple[PeerAddress, ...]:
-        expected = 'peers like "<40 hex digits>@127.0.0.1:26656,..."'
-        value = self.parsed(key, (), peers_of, expected)
-        assert isinstance(value, tuple)
-        return value
-
-    def duration(self, key: str, otherwise: DurationNs) -> DurationNs:
-        value = self.parsed(key, otherwise, parse_duration, 'a duration like "500ms" or "3s"')
-        assert isinstance(value, int)
-        return DurationNs(value)
-
-    def number(self, key: str, otherwise: int) -> int:
-        value = self._get(key)
-        if value is None:
-            return otherwise
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-            raise self.bad(key, "a whole number from 0")
-        return value
-
-    def flag(self, key: str, otherwise: bool) -> bool:
-        value = self._get(key)
-        if value is None:
-            return otherwise
-        if not isinstance(value, bool):
-            raise self.bad(key, "true or false")
-        return value
-
-    def section(self, key: str) -> "_Section":
-        value = self._get(key)
-        if value is None:
-            return _Section(key, {})
-        if not isinstance(value, dict):
-            raise self.bad(key, "a table")
-        return _Section(key, value)
-
-    def finish(self) -> None:
-        """Refuse keys that nobody read."""
-        for key in self._values:
-            if key not in self._read and key not in _IGNORED.get(self._name, ()):
-                raise self.bad(key, f"one of {', '.join(sorted(self._read))}")
+def _peers(section: Section, key: str) -> tuple[PeerAddress, ...]:
+    expected = 'peers like "<40 hex digits>@127.0.0.1:26656,..."'
+    value = section.parsed(key, (), peers_of, expected)
+    assert isinstance(value, tuple)
+    return value
 
 
 def parse_config(toml: str) -> NodeConfig:
@@ -301,7 +212,7 @@ def parse_config(toml: str) -> NodeConfig:
         values = tomllib.loads(toml)
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise BadSetting(path="config.toml", expected=f"TOML ({error})") from error
-    top = _Section("", values)
+    top = Section("", values)
     config = NodeConfig(
         moniker=top.string("moniker", "isthmus"),
         rpc=_rpc(top.section("rpc")),
@@ -309,13 +220,14 @@ def parse_config(toml: str) -> NodeConfig:
         mempool=_mempool(top.section("mempool")),
         timeouts=_timeouts(top.section("consensus")),
         pruning=_pruning(top.section("pruning")),
+        statesync=_statesync(top.section("statesync")),
         priv_validator_laddr=_signer(top),
     )
     top.finish()
     return config
 
 
-def _signer(top: _Section) -> SignerEndpoint | None:
+def _signer(top: Section) -> SignerEndpoint | None:
     found = top.parsed(
         "priv_validator_laddr",
         None,
@@ -326,10 +238,10 @@ def _signer(top: _Section) -> SignerEndpoint | None:
     return found
 
 
-def _rpc(section: _Section) -> RpcConfig:
+def _rpc(section: Section) -> RpcConfig:
     default = RpcConfig()
     config = RpcConfig(
-        laddr=section.endpoint("laddr", default.laddr),
+        laddr=_endpoint(section, "laddr", default.laddr),
         unsafe=section.flag("unsafe", default.unsafe),
         max_open_connections=section.number("max_open_connections", default.max_open_connections),
         max_subscription_clients=section.number(
@@ -350,13 +262,13 @@ def _rpc(section: _Section) -> RpcConfig:
     return config
 
 
-def _p2p(section: _Section) -> P2pConfig:
+def _p2p(section: Section) -> P2pConfig:
     default = P2pConfig()
     config = P2pConfig(
-        laddr=section.endpoint("laddr", default.laddr),
+        laddr=_endpoint(section, "laddr", default.laddr),
         external_address=section.string("external_address", ""),
-        persistent_peers=section.peers("persistent_peers"),
-        seeds=section.peers("seeds"),
+        persistent_peers=_peers(section, "persistent_peers"),
+        seeds=_peers(section, "seeds"),
         pex=section.flag("pex", default.pex),
         max_num_inbound_peers=section.number(
             "max_num_inbound_peers", default.max_num_inbound_peers
@@ -373,7 +285,27 @@ def _p2p(section: _Section) -> P2pConfig:
     return config
 
 
-def _mempool(section: _Section) -> MempoolConfig:
+def _statesync(section: Section) -> StateSyncConfig:
+    default = StateSyncConfig()
+    text = section.string("rpc_servers", "")
+    servers = tuple(part.strip() for part in text.split(",") if part.strip())
+    trusted = section.parsed("trust_hash", b"", bytes.fromhex, "a block's hash in hex")
+    assert isinstance(trusted, bytes)
+    config = StateSyncConfig(
+        enable=section.flag("enable", default.enable),
+        rpc_servers=servers,
+        trust_height=BlockHeight(section.number("trust_height", 0)),
+        trust_hash=trusted,
+        trust_period_ns=section.duration("trust_period", default.trust_period_ns),
+    )
+    section.finish()
+    if config.enable and not (servers and config.trust_height and len(trusted) == HASH_BYTES):
+        expected = "rpc_servers, trust_height and a trust_hash of 32 bytes beside it"
+        raise section.bad("enable", expected)
+    return config
+
+
+def _mempool(section: Section) -> MempoolConfig:
     default = MempoolConfig()
     config = MempoolConfig(
         size=section.number("size", default.size),
@@ -386,7 +318,7 @@ def _mempool(section: _Section) -> MempoolConfig:
     return config
 
 
-def _timeouts(section: _Section) -> Timeouts:
+def _timeouts(section: Section) -> Timeouts:
     default = Timeouts()
     timeouts = Timeouts(
         propose_ns=section.duration("timeout_propose", default.propose_ns),
@@ -406,7 +338,7 @@ def _timeouts(section: _Section) -> Timeouts:
     return timeouts
 
 
-def _pruning(section: _Section) -> PruningConfig:
+def _pruning(section: Section) -> PruningConfig:
     config = PruningConfig(
         keep_blocks=section.number("keep_blocks", 0), keep_states=section.number("keep_states", 0)
     )
@@ -465,6 +397,13 @@ def format_config(config: NodeConfig) -> str:
             "create_empty_blocks_interval": format_duration(
                 timeouts.create_empty_blocks_interval_ns
             ),
+        },
+        "statesync": {
+            "enable": config.statesync.enable,
+            "rpc_servers": ",".join(config.statesync.rpc_servers),
+            "trust_height": config.statesync.trust_height,
+            "trust_hash": config.statesync.trust_hash.hex().upper(),
+            "trust_period": format_duration(config.statesync.trust_period_ns),
         },
         "pruning": {
             "keep_blocks": config.pruning.keep_blocks,

@@ -139,7 +139,9 @@ class Executor:
                 state = begun
         if state is None:
             raise StoresDisagree("the application has blocks and the node has no state")
-        stored, applied, app = self.blocks.height(), state.last_block_height, info.last_block_height
+        applied, app = state.last_block_height, info.last_block_height
+        # After state sync the store is empty: it goes on where the snapshot ended.
+        stored = self.blocks.height() or applied
         if app > stored or not applied <= stored <= max(applied + 1, state.initial_height):
             raise StoresDisagree(f"store {stored}, state {applied}, application {app}")
         for height in range(max(app + 1, state.initial_height), applied + 1):

@@ -12,8 +12,6 @@ from chainkit.formats.tendermint.types import Block, BlockId, Commit, Part, Vali
 from chainkit.primitives.timestamps import NS_PER_SECOND
 from chainkit.primitives.types import BlockHeight, ChainId, TimestampNs
 from chainkit.runtime.errors import UpgradeNeeded
-from relay_chain.consensus.messages import PeerId
-from relay_chain.node import config as config_forms
 from relay_chain.node.api.assembly import node_api
 from relay_chain.node.block_store import BlockStore
 from relay_chain.node.config import NodeConfig
@@ -24,20 +22,15 @@ from relay_chain.node.event_index import EventIndex, IndexDatabase
 from relay_chain.node.executor import Executor
 from relay_chain.node.genesis import Genesis
 from relay_chain.node.json_forms import JsonObject
-from relay_chain.node.p2p.address import PeerAddress
-from relay_chain.node.p2p.address_book import AddressBook
-from relay_chain.node.p2p.node_info import NodeInfo
+from relay_chain.node.network import VERSION, make_switch
 from relay_chain.node.p2p.node_key import NodeKey
 from relay_chain.node.p2p.peer import monotonic_ns
-from relay_chain.node.p2p.reactor import Reactor
-from relay_chain.node.p2p.switch import Switch, SwitchConfig
 from relay_chain.node.ports import Application, ChainDatabase
 from relay_chain.node.privval import FilePrivateValidator
 from relay_chain.node.reactors.blocksync import BlockSyncReactor
 from relay_chain.node.reactors.consensus import ConsensusReactor
 from relay_chain.node.reactors.evidence import EvidenceReactor
 from relay_chain.node.reactors.mempool import MempoolReactor
-from relay_chain.node.reactors.pex import PexReactor
 from relay_chain.node.reactors.statesync import StateSyncReactor
 from relay_chain.node.rpc.methods import NodeFacts, RpcMethods
 from relay_chain.node.rpc.peer_forms import peer_dump_json, peer_json
@@ -46,9 +39,6 @@ from relay_chain.node.signing.client import RemoteValidator
 from relay_chain.node.snapshots import SnapshotService
 from relay_chain.node.state_store import StateStore
 from relay_chain.node.wal import WriteAheadLog
-
-VERSION = "0.38.17"
-"""What this node advertises: the CometBFT release whose protocol it speaks."""
 
 _log = structlog.get_logger()
 
@@ -153,12 +143,6 @@ def _file_validator(paths: NodePaths) -> FilePrivateValidator | None:
     return FilePrivateValidator(paths.validator_key, paths.validator_state)
 
 
-def _addresses(configured: tuple[config_forms.PeerAddress, ...]) -> tuple[PeerAddress, ...]:
-    return tuple(
-        PeerAddress(PeerId(peer.node_id), peer.host.strip("[]"), peer.port) for peer in configured
-    )
-
-
 class Node:
     """Everything of one node but its RPC server. Mutable: it is a process's life.
 
@@ -252,39 +236,12 @@ class Node:
             self.executor.mempool, consensus, broadcast=config.mempool.broadcast
         )
         evidence = EvidenceReactor(self.executor, consensus)
-        reactors: list[Reactor] = [consensus, block_sync, mempool, evidence]
-        reactors.append(StateSyncReactor(snapshots))
-        if config.p2p.pex:
-            book = AddressBook(node_key.id, strict=config.p2p.addr_book_strict)
-            reactors.append(
-                PexReactor(
-                    book,
-                    seeds=_addresses(config.p2p.seeds),
-                    max_outbound=config.p2p.max_num_outbound_peers,
-                )
-            )
-        channels = sorted(channel.id for reactor in reactors for channel in reactor.channels)
-        info = NodeInfo(
-            id=node_key.id,
-            listen_address=config.p2p.external_address or str(config.p2p.laddr),
-            network=self.executor.chain_id,
-            version=VERSION,
-            channels=bytes(channels),
-            moniker=config.moniker,
-            rpc_address=str(config.rpc.laddr),
-        )
-        self.switch = Switch(
+        statesync = StateSyncReactor(snapshots)
+        self.switch = make_switch(
+            config,
             node_key,
-            info,
-            reactors,
-            SwitchConfig(
-                listen_host=config.p2p.laddr.host.strip("[]"),
-                listen_port=config.p2p.laddr.port,
-                persistent_peers=_addresses(config.p2p.persistent_peers),
-                max_inbound_peers=config.p2p.max_num_inbound_peers,
-                send_rate=config.p2p.send_rate,
-                receive_rate=config.p2p.recv_rate,
-            ),
+            self.executor.chain_id,
+            (consensus, block_sync, mempool, evidence, statesync),
         )
         self.consensus.announcer = consensus
         self.consensus.drop_peer = self.switch.disconnect

@@ -74,6 +74,19 @@ class StateStore:
         self._database.write_later(changes)
         reach("state_store.saved")
 
+    def begin_with(self, state: ChainState) -> None:
+        """Store a state that was restored, with the sets that the next heights are judged by.
+
+        On disk on return; the commit for its last block must be there already.
+        """
+        last = state.last_block_height
+        sets = {
+            height_key(_VALIDATORS, last): encode_validator_set(state.last_validators),
+            height_key(_VALIDATORS, last + 1): encode_validator_set(state.validators),
+        }
+        self.save(state, EvidencePool(), sets)
+        self._database.write({})
+
     def validators(self, height: BlockHeight) -> ValidatorSet | None:
         """Return the set of a height, with its proposer priorities; None if not kept."""
         found = self._sets.get(height)

@@ -1,0 +1,1 @@
+"""State sync: a new node takes over a snapshot of the state instead of executing the past."""
