@@ -15,7 +15,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from chainkit.primitives.errors import OperationFailed
+from isthmus.config import ChainSpec, NetSpec
 from isthmus.homes import LOOPBACK, ChainPlace
+from parachains.sdk import block_times
 
 EventSource = Literal["push", "pull"]
 
@@ -60,13 +62,28 @@ def chains_for_hermes(chains: Sequence[ChainPlace]) -> tuple[ChainPlace, ...]:
     return found
 
 
+def slowest_block_ns(spec: ChainSpec) -> int:
+    """Return what a chain's genesis says that a block may take."""
+    ibc = spec.genesis.get("ibc")
+    told = ibc.get("max_expected_time_per_block_ns") if isinstance(ibc, Mapping) else None
+    if isinstance(told, int):
+        return told
+    return block_times.slowest_block_ns(spec.timeout_propose_ms, spec.timeout_commit_ms)
+
+
 def hermes_toml(
-    chains: Sequence[ChainPlace], *, key_name: str, keys: Path, event_source: EventSource
+    chains: Sequence[ChainPlace],
+    spec: NetSpec,
+    *,
+    key_name: str,
+    keys: Path,
+    event_source: EventSource,
 ) -> str:
     """Return ``config.toml``.
 
     Args:
         chains: Those to join; each by its first node.
+        spec: What the network was made from.
         key_name: The name under which Hermes keeps the key that pays.
         keys: The folder in which Hermes keeps keys.
         event_source: Whether nodes push events over a WebSocket, or Hermes asks for blocks.
@@ -75,7 +92,8 @@ def hermes_toml(
     for table, values in _HEAD.items():
         lines += [f"[{table}]", *(f"{key} = {_value(value)}" for key, value in values.items()), ""]
     for chain in chains:
-        settings = _chain_settings(chain, key_name, keys, event_source)
+        block_ns = slowest_block_ns(spec.chain(chain.name))
+        settings = _chain_settings(chain, key_name, keys, event_source, block_ns)
         lines += [
             "[[chains]]",
             *(f"{key} = {_value(value)}" for key, value in settings.items()),
@@ -85,7 +103,7 @@ def hermes_toml(
 
 
 def _chain_settings(
-    chain: ChainPlace, key_name: str, keys: Path, event_source: EventSource
+    chain: ChainPlace, key_name: str, keys: Path, event_source: EventSource, block_ns: int
 ) -> Mapping[str, object]:
     node = chain.nodes[0]
     socket = f"ws://{LOOPBACK}:{node.rpc_port}/websocket"
@@ -112,7 +130,7 @@ def _chain_settings(
         "max_msg_num": 30,
         "max_tx_size": MAX_TX_BYTES,
         "clock_drift": "5s",
-        "max_block_time": "30s",
+        "max_block_time": f"{block_ns}ns",
         "trust_threshold": "2/3",
         "gas_price": {"price": 0.0, "denom": chain.denom},
         "address_type": {"derivation": "cosmos"},

@@ -70,7 +70,13 @@ def hermes_config(
     target = (folder or home / "hermes").resolve()
     target.mkdir(parents=True, exist_ok=True)
     config, phrase = target / "config.toml", target / "phrase"
-    text = hermes_toml(chains, key_name=account, keys=target / "keys", event_source=event_source)
+    text = hermes_toml(
+        chains,
+        session.place.spec,
+        key_name=account,
+        keys=target / "keys",
+        event_source=event_source,
+    )
     write_durably(config, text.encode())
     write_durably(phrase, words.encode(), mode=0o600)
     hd_path = f"m/44'/{COSMOS_COIN_TYPE}'/0'/0/{index}"

@@ -17,7 +17,11 @@ from isthmus.keyring import add_key
 WORDS = "abandon " * 11 + "about"
 CHAINS = (
     ChainSpec(name="hub", kind="hub", denom="uisth"),
-    ChainSpec(name="zone-a", denom="utoka"),
+    ChainSpec(
+        name="zone-a",
+        denom="utoka",
+        genesis={"ibc": {"max_expected_time_per_block_ns": 9_000_000_000}},
+    ),
     ChainSpec(name="zone-b", denom="utokb", bech32_prefix="zoneb"),
     ChainSpec(name="btc", kind="utxo"),
 )
@@ -40,6 +44,12 @@ def home(tmp_path_factory):
     return root
 
 
+def genesis_block_time(home, chain) -> int:
+    """What the genesis of a chain says that a block may take, in nanoseconds."""
+    path = home / chain["nodes"][0]["home"] / "config" / "genesis.json"
+    return json.loads(path.read_bytes())["app_state"]["ibc"]["max_expected_time_per_block_ns"]
+
+
 def test_settings_name_every_chain_that_answers_grpc(home) -> None:
     """The hub and both zones by their ports, ids, prefixes and denoms; a bitcoin-like chain not."""
     place = json.loads((home / "net.json").read_bytes())
@@ -54,8 +64,14 @@ def test_settings_name_every_chain_that_answers_grpc(home) -> None:
         assert written["grpc_addr"] == f"http://127.0.0.1:{node['grpc_port']}"
         assert written["event_source"]["url"] == f"ws://127.0.0.1:{node['rpc_port']}/websocket"
         assert written["gas_price"] == {"price": 0.0, "denom": chain["denom"]}
+        assert written["max_block_time"] == f"{genesis_block_time(home, chain)}ns"
         assert written["account_prefix"] == chain["bech32_prefix"]
         assert written["key_store_folder"] == str(home / "hermes" / "keys")
+    assert [each["max_block_time"] for each in settings["chains"]] == [
+        "7500000000ns",
+        "9000000000ns",
+        "7500000000ns",
+    ]
     assert settings["mode"]["clients"] == {"enabled": True, "refresh": True, "misbehaviour": True}
 
 
