@@ -19,6 +19,7 @@ from integrity.records import (
     PacketRecord,
     Params,
     SentCoins,
+    Settings,
     Traffic,
 )
 from integrity.rules import Content, Delivery, Mode
@@ -106,7 +107,10 @@ def dump_chain(chain: ChainRecord) -> bytes:
 @lru_cache(MAX_CHAINS)
 def load_chain(data: bytes) -> ChainRecord:
     """Return a chain's record; each is read several times for a packet."""
-    value = pb.Chain.FromString(data)
+    return _chain(pb.Chain.FromString(data))
+
+
+def _chain(value: pb.Chain) -> ChainRecord:
     return ChainRecord(
         value.name,
         value.chain_id,
@@ -318,16 +322,6 @@ def load_held(data: bytes) -> HeldPacket:
     return HeldPacket(packet, value.source, value.held_at, value.deadline, Address(value.relayer))
 
 
-def dump_policy(policy: ChannelPolicy) -> bytes:
-    """Return a channel's policy; never empty, since a value must not be."""
-    return bytes([policy.mode.value, policy.strict_equal])
-
-
-def load_policy(data: bytes) -> ChannelPolicy:
-    """Return a channel's policy."""
-    return ChannelPolicy(Mode(data[0]), bool(data[1]))
-
-
 def params_to_proto(params: Params) -> pb.Params:
     """Return the parameters as the store and the answers hold them."""
     return pb.Params(
@@ -349,15 +343,36 @@ def params_to_proto(params: Params) -> pb.Params:
     )
 
 
-def dump_params(params: Params) -> bytes:
-    """Return the parameters."""
-    return encode(params_to_proto(params))
+def dump_settings(settings: Settings) -> bytes:
+    """Return parameters, policies and the hub's record as one value."""
+    policies = [
+        pb.ChannelPolicy(channel=channel, mode=policy.mode.value, strict_equal=policy.strict_equal)
+        for channel, policy in settings.policies
+    ]
+    return encode(
+        pb.Settings(
+            params=params_to_proto(settings.params),
+            policies=policies,
+            hub=None if settings.hub is None else chain_to_proto(settings.hub),
+        )
+    )
 
 
-@lru_cache(1)
-def load_params(data: bytes) -> Params:
-    """Return the parameters; they are read for every packet."""
-    value = pb.Params.FromString(data)
+@lru_cache(2)
+def load_settings(data: bytes) -> Settings:
+    """Return parameters, policies and the hub's record; they are read for every packet."""
+    value = pb.Settings.FromString(data)
+    return Settings(
+        _params(value.params),
+        tuple(
+            (each.channel, ChannelPolicy(Mode(each.mode), each.strict_equal))
+            for each in value.policies
+        ),
+        _chain(value.hub) if value.HasField("hub") else None,
+    )
+
+
+def _params(value: pb.Params) -> Params:
     return Params(
         value.epoch_blocks,
         LevelParams(value.rise_epochs, value.confirm_delay_epochs),

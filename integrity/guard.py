@@ -47,6 +47,7 @@ from integrity.records import (
     HeldPacket,
     PacketRecord,
     Params,
+    Settings,
     Traffic,
 )
 from integrity.rules import Content, Delivery, Flow, judge, meet
@@ -123,8 +124,9 @@ class IntegrityGuard:
         reader = self.readers.get(packet.destination_port)
         contents = DATA_FOR_THE_HUB if reader is None else reader.read(packet)
         self._check_ledger(store, packet, contents)
-        params = store.params()
-        flow, destination = self._flow(ctx, store, params, packet, ends, contents)
+        settings = store.settings()
+        params = settings.params
+        flow, destination = self._flow(ctx, store, settings, packet, ends, contents)
         if destination is None:
             # The application refuses a channel that does not exist.
             return Admission.DELIVER
@@ -212,25 +214,25 @@ class IntegrityGuard:
         self,
         ctx: Context,
         store: IntegrityStore,
-        params: Params,
+        settings: Settings,
         packet: Packet,
         source: Ends,
         contents: Contents,
     ) -> tuple[Flow, Ends | None]:
         """Return the question to the rules, and who is behind the last hop, if anybody."""
-        hub = store.chain(HUB) or _unknown(ClientId(HUB))
+        hub = settings.hub or _unknown(ClientId(HUB))
         below = source.chain.floor(packet.source_port)
         state = source.chain.level
-        was = level_before_fall(state, height=ctx.height, hold_blocks=params.hold_blocks)
+        was = level_before_fall(state, height=ctx.height, hold_blocks=settings.params.hold_blocks)
         destination: Ends | None
         if contents.onward_channel:
             port, channel = PortId(contents.onward_port), ChannelId(contents.onward_channel)
             remote = self.remotes.find(ctx, port, channel)
             destination = None if remote is None else self.behind(store, remote)
-            policy = store.policy(channel)
+            policy = settings.policy(channel)
         else:
             destination = Ends(hub, packet.destination_port)
-            policy = store.policy(packet.destination_channel)
+            policy = settings.policy(packet.destination_channel)
         wanted = LOWEST if destination is None else destination.chain.level.level
         if not contents.onward_channel:
             wanted = meet(wanted, contents.port_level)
@@ -355,7 +357,7 @@ class IntegrityGuard:
 
 def hub_level(store: IntegrityStore) -> Level:
     """Return the hub's own level; 0 until genesis describes it."""
-    hub = store.chain(HUB)
+    hub = store.settings().hub
     return LOWEST if hub is None else hub.level.level
 
 

@@ -134,6 +134,30 @@ class ChannelPolicy:
     strict_equal: bool = False
 
 
+STRICT = ChannelPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What changes rarely and every packet asks: one value of the store."""
+
+    params: Params = Params()
+    policies: tuple[tuple[str, ChannelPolicy], ...] = ()
+    """Of the channels that are not as usual."""
+    hub: ChainRecord | None = None
+    """The hub itself; None until genesis describes it."""
+
+    def policy(self, channel_id: str) -> ChannelPolicy:
+        """Return how a channel treats what comes from below."""
+        for channel, policy in self.policies:
+            if channel == channel_id:
+                return policy
+        return STRICT
+
+
+NO_SETTINGS = Settings()
+
+
 @dataclass(frozen=True, slots=True)
 class PacketRecord:
     """A packet that the hub accepted, and its lineage."""

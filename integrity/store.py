@@ -15,9 +15,8 @@ from integrity.codec import (
     dump_held,
     dump_lots,
     dump_packet_record,
-    dump_params,
-    dump_policy,
     dump_sent,
+    dump_settings,
     dump_traffic,
     dump_zone,
     level_record_to_proto,
@@ -26,14 +25,16 @@ from integrity.codec import (
     load_level_record,
     load_lots,
     load_packet_record,
-    load_params,
-    load_policy,
     load_sent,
+    load_settings,
     load_traffic,
     load_zone,
 )
 from integrity.lots import Lots
 from integrity.records import (
+    HUB,
+    NO_SETTINGS,
+    STRICT,
     ChainRecord,
     ChannelPolicy,
     HeldPacket,
@@ -41,12 +42,13 @@ from integrity.records import (
     PacketRecord,
     Params,
     SentCoins,
+    Settings,
     Traffic,
 )
 from integrity.zones import EMPTY, ZoneEntry
 
 STORE_NAME = "integrity"
-_PARAMS = b"params"
+_SETTINGS = b"settings"
 _MEASURED = b"measured"
 _CHAIN = b"chain/"
 _CLIENT = b"client/"
@@ -57,7 +59,6 @@ _ESCROW = b"escrow/"
 _SENT = b"sent/"
 _ZONE = b"zone/"
 _PACKET = b"packet/"
-_POLICY = b"policy/"
 _HELD = b"held/"
 _FROZEN = b"frozen/"
 _CONVICTED = b"convicted/"
@@ -77,14 +78,21 @@ class IntegrityStore:
 
     kv: KVStore
 
+    def settings(self) -> Settings:
+        """Return what every packet asks first: parameters, channels' policies and the hub."""
+        value = self.kv.get(_SETTINGS)
+        return NO_SETTINGS if value is None else load_settings(value)
+
+    def _set_settings(self, settings: Settings) -> None:
+        self.kv.set(_SETTINGS, dump_settings(settings))
+
     def params(self) -> Params:
         """Return the parameters; those by default until genesis sets them."""
-        value = self.kv.get(_PARAMS)
-        return Params() if value is None else load_params(value)
+        return self.settings().params
 
     def set_params(self, params: Params) -> None:
         """Write the parameters."""
-        self.kv.set(_PARAMS, dump_params(params))
+        self._set_settings(replace(self.settings(), params=params))
 
     def measured_at(self) -> int:
         """Return the hub's height at which the chains were last measured; 0 for never."""
@@ -120,6 +128,8 @@ class IntegrityStore:
 
     def set_chain(self, chain: ChainRecord) -> None:
         """Write a chain, and the same for its client, by which every packet reads it."""
+        if chain.name == HUB:
+            self._set_settings(replace(self.settings(), hub=chain))
         value = dump_chain(chain)
         self.kv.set(_CHAIN + chain.name.encode(), value)
         if chain.client_id:
@@ -253,12 +263,14 @@ class IntegrityStore:
 
     def policy(self, channel_id: str) -> ChannelPolicy:
         """Return how a channel treats what comes from below."""
-        value = self.kv.get(_POLICY + channel_id.encode())
-        return ChannelPolicy() if value is None else load_policy(value)
+        return self.settings().policy(channel_id)
 
     def set_policy(self, channel_id: str, policy: ChannelPolicy) -> None:
-        """Write how a channel treats what comes from below."""
-        self.kv.set(_POLICY + channel_id.encode(), dump_policy(policy))
+        """Write how a channel treats what comes from below; the usual way is not kept."""
+        settings = self.settings()
+        policies = {**dict(settings.policies), channel_id: policy}
+        kept = sorted(pair for pair in policies.items() if pair[1] != STRICT)
+        self._set_settings(replace(settings, policies=tuple(kept)))
 
     def hold(self, held: HeldPacket) -> None:
         """Keep a packet back."""

@@ -685,3 +685,60 @@ class Appeal(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Appeal: _TypeAlias = Appeal  # noqa: Y015
+
+@_typing.final
+class ChannelPolicy(_message.Message):
+    """How a channel treats what comes from below, where it is not as usual."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    STRICT_EQUAL_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    mode: _builtins.int
+    strict_equal: _builtins.bool
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        mode: _builtins.int = ...,
+        strict_equal: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "mode", b"mode", "strict_equal", b"strict_equal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChannelPolicy: _TypeAlias = ChannelPolicy  # noqa: Y015
+
+@_typing.final
+class Settings(_message.Message):
+    """What changes rarely and every packet asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARAMS_FIELD_NUMBER: _builtins.int
+    POLICIES_FIELD_NUMBER: _builtins.int
+    HUB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def params(self) -> Global___Params: ...
+    @_builtins.property
+    def policies(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelPolicy]: ...
+    @_builtins.property
+    def hub(self) -> Global___Chain: ...
+    def __init__(
+        self,
+        *,
+        params: Global___Params | None = ...,
+        policies: _abc.Iterable[Global___ChannelPolicy] | None = ...,
+        hub: Global___Chain | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hub", b"hub", "params", b"params"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hub", b"hub", "params", b"params", "policies", b"policies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Settings: _TypeAlias = Settings  # noqa: Y015
