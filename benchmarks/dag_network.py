@@ -28,7 +28,7 @@ from tests.e2e.test_dag_miners import free_ports
 
 MINING = 3
 ACCOUNTS = 120
-PAYMENTS = 3_000
+PAYMENTS = 6_000
 BATCH = 250
 GAS = 50_000
 INTERVALS_MS = (1_000, 200)

@@ -303,12 +303,16 @@ class DagNode:
     async def _mine(self) -> None:
         """Wait on an exponential clock, then search: the rate without burning a core.
 
-        A block that others find meanwhile is not waited for: ours is parallel to it.
+        A block that others find meanwhile is not waited for: ours is parallel to it. The next
+        wait counts from the end of the last one, so that a search does not slow the chain down.
         """
         chance = random.SystemRandom()
         mean = self.chain.parameters.dag.target_time_ms / 1_000 * 1_000_000
+        woke = time.monotonic()
         while True:
-            await asyncio.sleep(chance.expovariate(self._share / mean))
+            due = woke + chance.expovariate(self._share / mean)
+            await asyncio.sleep(max(0, due - time.monotonic()))
+            woke = time.monotonic()
             if not self._may_mine():
                 continue
             with self._work.measured():
