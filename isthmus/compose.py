@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -65,6 +65,8 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``app.toml``; keys of others, such as SDK tools write, are left alone."""
 
     app: str = "hub"
+    engine: Literal["isthmus", "cometbft"] = "isthmus"
+    """What decides the blocks: this program's own engine, or CometBFT as a child process."""
     minimum_gas_prices: str = msgspec.field(default="", name="minimum-gas-prices")
     address_prefix: str = msgspec.field(default="isthmus", name="address-prefix")
     mqtt_url: str = msgspec.field(default="", name="mqtt-url")
@@ -225,7 +227,7 @@ def build_node(
     """
     paths = NodePaths(home)
     paths.data.mkdir(exist_ok=True)
-    config = _with_addresses(_read_config(paths), wanted)
+    config = node_config(paths, wanted)
     app_config = _app_config(read_app_config(paths.app), wanted)
     genesis = read_genesis(paths.genesis)
     factory = find_node_application(app_config.app)
@@ -239,7 +241,9 @@ def build_node(
     # is executed again from them: it need not wait for the disk at each block.
     state = SqliteDatabase(paths.data / "application.db", sync_every=STATE_SYNC_BLOCKS)
     node_key = load_or_create_node_key(paths.node_key)
-    node = Node(paths, config, genesis, node_key, chain, index, factory(state, parts), remote)
+    application = factory(state, parts)
+    snapshots = snapshots_of(paths, app_config, application, genesis)
+    node = Node(paths, config, genesis, node_key, chain, index, application, remote, snapshots)
     if announcer is not None:
         node.bus.listen(announcer.published)
     server = RpcServer(node.rpc.routes(), node.bus, config.rpc)
@@ -272,17 +276,33 @@ def build_application(home: Path) -> ComposedApplication:
     # The engine takes what was committed as kept: each commit waits for the disk.
     state = SqliteDatabase(paths.data / "application.db")
     application = factory(state, parts)
-    wanted = app_config.state_sync
-    snapshots = None
-    if isinstance(application, SnapshotSource):
-        snapshots = Snapshots(
-            paths.data / "snapshots",
-            application,
-            genesis,
-            interval=wanted.snapshot_interval,
-            keep_recent=wanted.snapshot_keep_recent,
-        )
+    snapshots = snapshots_of(paths, app_config, application, genesis)
     return ComposedApplication(AbciDriver(application, genesis, snapshots), state.close)
+
+
+def snapshots_of(
+    paths: NodePaths, config: AppConfig, application: object, genesis: Genesis
+) -> Snapshots | None:
+    """Return a home's snapshots; None for an application that takes none."""
+    if not isinstance(application, SnapshotSource):
+        return None
+    wanted = config.state_sync
+    return Snapshots(
+        paths.data / "snapshots",
+        application,
+        genesis,
+        interval=wanted.snapshot_interval,
+        keep_recent=wanted.snapshot_keep_recent,
+    )
+
+
+def node_config(paths: NodePaths, wanted: Overrides) -> NodeConfig:
+    """Return a home's settings, with what the command line says.
+
+    Raises:
+        RuleBroken: The file, or an address, is not of its form.
+    """
+    return _with_addresses(_read_config(paths), wanted)
 
 
 def _with_addresses(config: NodeConfig, wanted: Overrides) -> NodeConfig:

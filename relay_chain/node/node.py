@@ -200,6 +200,10 @@ class Node:
             self._synced.set()
         self._consensus_reactor = ConsensusReactor(self.consensus, self.blocks, syncing=syncing)
         self._wire(syncing=syncing, node_key=node_key, snapshots=snapshots)
+        self._snapshots = snapshots
+        self._committed = asyncio.Event()
+        if snapshots is not None:
+            self.bus.listen(lambda _: self._begin_snapshot(snapshots))
         facts = NodeFacts(
             node_id=node_key.id,
             moniker=config.moniker,
@@ -274,10 +278,24 @@ class Node:
             enter("sync")
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.switch.run())
+                if self._snapshots is not None:
+                    group.create_task(self._take_snapshots(self._snapshots))
                 await self._synced.wait()
                 group.create_task(self._take_part())
         finally:
             self.consensus.close()
+
+    def _begin_snapshot(self, snapshots: SnapshotService) -> None:
+        snapshots.committed(self.executor.state.last_block_height)
+        self._committed.set()
+
+    async def _take_snapshots(self, snapshots: SnapshotService) -> None:
+        """Write what was begun beside everything else, a little at a time."""
+        while True:
+            await self._committed.wait()
+            if not snapshots.work():
+                self._committed.clear()
+            await asyncio.sleep(0)  # let peers and consensus have their turn
 
     async def _take_part(self) -> None:
         enter("consensus")

@@ -17,7 +17,13 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from chainkit.primitives.bech32 import encode_bech32
-from chainkit.primitives.types import ChainId, DurationNs, TimestampNs, VotingPower
+from chainkit.primitives.types import (
+    BlockHeight,
+    ChainId,
+    DurationNs,
+    TimestampNs,
+    VotingPower,
+)
 from chainkit.runtime.transaction import AnyMessage
 from chainkit.runtime.tx_codec import build_tx
 from chainkit.sigverify.ed25519 import public_key_from_seed
@@ -36,6 +42,7 @@ from relay_chain.node.config import (
     P2pConfig,
     PeerAddress,
     RpcConfig,
+    StateSyncConfig,
     read_config,
     write_config,
 )
@@ -383,3 +390,39 @@ def wait_for_vote(voter: Process, witness: Process, after: int, *, seconds: floa
 
     wait_until(is_there, seconds=seconds, what=f"a vote of {address} in a block above {after}")
     return seen
+
+
+def take_snapshots(node: Process, interval: int) -> None:
+    """Have a node take a snapshot of its state at each multiple of a height."""
+    settings = f"\n[state-sync]\nsnapshot-interval = {interval}\nsnapshot-keep-recent = 2\n"
+    write_durably(node.paths.app, (node.paths.app.read_text() + settings).encode())
+
+
+def state_syncing(original: Process, home: Path, peers: Sequence[PeerAddress]) -> Process:
+    """A new node of a running chain that takes over a snapshot of ``peers``.
+
+    It trusts the second block as ``original`` tells it, and asks it for headers.
+    """
+    paths = NodePaths(home)
+    paths.config.parent.mkdir(parents=True)
+    paths.data.mkdir()
+    write_durably(paths.genesis, original.paths.genesis.read_bytes())
+    app = original.paths.app.read_text().replace("enable = true", "enable = false")
+    write_durably(paths.app, app.encode())
+    p2p_port, rpc_port = free_ports(2)
+    server = f"http://127.0.0.1:{original.rpc_port}"
+    trusted = original.rpc("block", height="2")["block_id"]["hash"]
+    config = NodeConfig(
+        moniker=home.name,
+        rpc=RpcConfig(Endpoint("127.0.0.1", rpc_port)),
+        p2p=P2pConfig(Endpoint("127.0.0.1", p2p_port), persistent_peers=tuple(peers)),
+        timeouts=FAST,
+        statesync=StateSyncConfig(
+            enable=True,
+            rpc_servers=(server, server),
+            trust_height=BlockHeight(2),
+            trust_hash=bytes.fromhex(trusted),
+        ),
+    )
+    write_config(paths.config, config)
+    return Process(home, rpc_port)

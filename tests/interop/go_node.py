@@ -39,6 +39,14 @@ persistent_peers = "{peers}"
 addr_book_strict = false
 allow_duplicate_ip = true
 
+[statesync]
+enable = {statesync}
+rpc_servers = "{servers}"
+trust_height = {trust_height}
+trust_hash = "{trust_hash}"
+trust_period = "168h0m0s"
+discovery_time = "5s"
+
 [consensus]
 timeout_propose = "{timeouts[propose]}"
 timeout_prevote = "{timeouts[prevote]}"
@@ -121,6 +129,10 @@ def become_go(program: Path, node: Process, settings: GoSettings = GoSettings())
             signer=settings.signer,
             rpc_port=node.rpc_port,
             p2p_port=config.p2p.laddr.port,
+            statesync=str(config.statesync.enable).lower(),
+            servers=",".join(config.statesync.rpc_servers),
+            trust_height=config.statesync.trust_height,
+            trust_hash=config.statesync.trust_hash.hex(),
             peers=",".join(str(peer) for peer in config.p2p.persistent_peers),
             timeouts=settings.timeouts,
         )

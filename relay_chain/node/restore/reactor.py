@@ -93,7 +93,7 @@ class RestoreReactor:
             case SnapshotsResponse(snapshot):
                 check_channel(channel_id, SNAPSHOT_CHANNEL)
                 if self._pool.add(peer.id, snapshot):
-                    _log.info("snapshot.offered", height=snapshot.height, peer=peer.id)
+                    _log.info("statesync.snapshot_found", height=snapshot.height, peer=peer.id)
                     self._work.set()
             case ChunkResponse():
                 check_channel(channel_id, CHUNK_CHANNEL)
@@ -123,7 +123,7 @@ class RestoreReactor:
             try:
                 restored = await self._restore(peers, snapshot)
             except _NotThisOne as reason:
-                _log.warning("snapshot.rejected", height=snapshot.height, reason=str(reason))
+                _log.warning("statesync.snapshot_rejected", height=snapshot.height, reason=str(reason))
                 self._pool.reject(snapshot)
                 continue
             except RestoreFailed as error:
@@ -131,7 +131,7 @@ class RestoreReactor:
                 return
             finally:
                 self._fetching = None
-            _log.info("snapshot.restored", height=snapshot.height, chunks=snapshot.chunks)
+            _log.info("statesync.finished", height=snapshot.height, chunks=snapshot.chunks)
             self.restored.set_result(restored)
             return
 
