@@ -10,6 +10,7 @@ Spec:
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -78,6 +79,7 @@ def hermes_toml(
     key_name: str,
     keys: Path,
     event_source: EventSource,
+    gas_price_millionths: int = 0,
 ) -> str:
     """Return ``config.toml``.
 
@@ -86,6 +88,7 @@ def hermes_toml(
         spec: What the network was made from.
         key_name: The name under which Hermes keeps the key that pays.
         keys: The folder in which Hermes keeps keys.
+        gas_price_millionths: What a unit of gas costs, in 10**-6 of each chain's own unit.
         event_source: Whether nodes push events over a WebSocket, or Hermes asks for blocks.
     """
     lines: list[str] = []
@@ -93,7 +96,10 @@ def hermes_toml(
         lines += [f"[{table}]", *(f"{key} = {_value(value)}" for key, value in values.items()), ""]
     for chain in chains:
         block_ns = slowest_block_ns(spec.chain(chain.name))
-        settings = _chain_settings(chain, key_name, keys, event_source, block_ns)
+        settings = {
+            **_chain_settings(chain, key_name, keys, event_source, block_ns),
+            "gas_price": {"price": _Decimal(gas_price_millionths), "denom": chain.denom},
+        }
         lines += [
             "[[chains]]",
             *(f"{key} = {_value(value)}" for key, value in settings.items()),
@@ -132,7 +138,6 @@ def _chain_settings(
         "clock_drift": "5s",
         "max_block_time": f"{block_ns}ns",
         "trust_threshold": "2/3",
-        "gas_price": {"price": 0.0, "denom": chain.denom},
         "address_type": {"derivation": "cosmos"},
     }
 
@@ -157,9 +162,19 @@ def hermes_commands(
     return tuple(shlex.join(each) for each in words)
 
 
+@dataclass(frozen=True, slots=True)
+class _Decimal:
+    """A number with six decimals."""
+
+    millionths: int
+
+
 def _value(value: object) -> str:
     """Return a TOML value."""
     match value:
+        case _Decimal():
+            whole, part = divmod(value.millionths, 10**6)
+            return f"{whole}.{part:06d}"
         case bool():
             return "true" if value else "false"
         case Mapping():

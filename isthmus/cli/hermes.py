@@ -7,6 +7,7 @@ import click
 from isthmus.accounts import COSMOS_COIN_TYPE, DEVELOPMENT_PHRASE
 from isthmus.cli.output import Command, Output, home_option, json_option
 from isthmus.cli.session import Session
+from isthmus.cli.values import GasPriceType
 from isthmus.hermes import EventSource, chains_for_hermes, hermes_commands, hermes_toml
 from isthmus.keyring import read_keys
 from relay_chain.node.files import write_durably
@@ -43,6 +44,13 @@ def _phrase(session: Session, name: str) -> tuple[str, int]:
     help="Events over a WebSocket, or blocks asked for.",
 )
 @click.option(
+    "--gas-price",
+    type=GasPriceType(),
+    default="0",
+    show_default=True,
+    help="Base units of a chain's own token that a unit of gas costs, as 0.025.",
+)
+@click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     help="Where to write; the folder hermes in the network's home else.",
@@ -53,6 +61,7 @@ def hermes_config(
     names: tuple[str, ...],
     account: str,
     event_source: EventSource,
+    gas_price: int,
     folder: Path | None,
     home: Path,
     *,
@@ -76,6 +85,7 @@ def hermes_config(
         key_name=account,
         keys=target / "keys",
         event_source=event_source,
+        gas_price_millionths=gas_price,
     )
     write_durably(config, text.encode())
     write_durably(phrase, words.encode(), mode=0o600)

@@ -27,4 +27,12 @@ MUTANTS = [
         "            state = decode_client_state(message.client_state)\n",
         f"{_TESTS}::test_clients_are_told_how_to_follow",
     ),
+    Mutant(
+        "upgrade-hides-the-last-header",
+        "relay_chain/node/rpc/methods.py",
+        "        return max(self.executor.blocks.height(), self.executor.state.last_block_height)\n",
+        "        return self.executor.state.last_block_height\n",
+        "tests/unit/test_node_upgrade.py"
+        "::test_the_decided_block_is_answered_and_the_state_is_that_before",
+    ),
 ]

@@ -118,6 +118,17 @@ def test_commands_can_be_typed_whatever_the_folder_is_called(home) -> None:
     assert lines[3][lines[3].index("--b-chain") + 1] == "hub-1"
 
 
+def test_gas_is_paid_for_where_nodes_want_it(home, tmp_path) -> None:
+    """``--gas-price`` is the price on every chain, in its own denomination."""
+    done = run(home, "--gas-price", "0.025", "--folder", str(tmp_path / "h"))
+    settings = tomllib.loads((tmp_path / "h" / "config.toml").read_text())
+
+    assert done.exit_code == 0
+    assert [each["gas_price"] for each in settings["chains"]] == [
+        {"price": 0.025, "denom": denom} for denom in ("uisth", "utoka", "utokb")
+    ]
+
+
 def test_events_are_pulled_where_that_is_wanted(home, tmp_path) -> None:
     """``--event-source pull`` asks for blocks; ``--folder`` writes elsewhere."""
     done = run(home, "--event-source", "pull", "--folder", str(tmp_path / "h"))
