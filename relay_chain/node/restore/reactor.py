@@ -123,7 +123,8 @@ class RestoreReactor:
             try:
                 restored = await self._restore(peers, snapshot)
             except _NotThisOne as reason:
-                _log.warning("statesync.snapshot_rejected", height=snapshot.height, reason=str(reason))
+                height = snapshot.height
+                _log.warning("statesync.snapshot_rejected", height=height, reason=str(reason))
                 self._pool.reject(snapshot)
                 continue
             except RestoreFailed as error:
