@@ -86,3 +86,22 @@ ZONE_TO_ZONE = Route(
     max_seconds_to_first_delivery=20.0,
 )
 """Without waiting for depth: as fast as the hub's rounds."""
+
+UNDER_COMETBFT = Route(
+    summary="the same between zones, with CometBFT (on PATH) as the engine of every chain",
+    told=("a hub of two validators and two zones, each application under a CometBFT of its own",),
+    spec=NetSpec(
+        chains=(
+            ChainSpec(name=HUB, kind="hub", validators=2, denom="uisth", engine="cometbft"),
+            ChainSpec(name="zone-a", denom="utoka", engine="cometbft"),
+            ChainSpec(name="zone-b", denom="utokb", engine="cometbft"),
+        ),
+        paths=(PathEndSpec(a="zone-a", b=HUB), PathEndSpec(a="zone-b", b=HUB)),
+    ),
+    start="zone-a",
+    end="zone-b",
+    voting=(HUB, "zone-a", "zone-b"),
+    max_seconds_to_ready=60.0,
+    max_seconds_to_first_delivery=20.0,
+)
+"""The applications over ABCI, nothing else of ours beneath them."""

@@ -4,7 +4,8 @@ The network starts with no client, connection or channel; the relayer opens them
 packet's memo makes the hub forward it. A reader process that shares no code with the
 ledgers checks the supply at every height and counts what the chains verified. Which chains
 the token passes is the route's: ``isthmus demo transfer-coin-zone`` ends at a zone, and
-``isthmus demo transfer-zones`` is the same between zones.
+``isthmus demo transfer-zones`` is the same between zones, ``isthmus demo transfer-cometbft``
+with CometBFT as the engine of every chain.
 """
 
 import functools
@@ -18,7 +19,7 @@ from demos.journeys import open_spokes, settle, there_and_back, travel
 from demos.ledgers import balance, count_hops, escrowed, short
 from demos.network import Network, run_scenario
 from demos.reading import read_verdict, supply_reader
-from demos.routes import COIN_TO_VAULT, COIN_TO_ZONE, HUB, ZONE_TO_ZONE, Route
+from demos.routes import COIN_TO_VAULT, COIN_TO_ZONE, HUB, UNDER_COMETBFT, ZONE_TO_ZONE, Route
 from demos.story import Story
 from isthmus.cli.output import Output
 
@@ -120,6 +121,7 @@ class TransferDemo:
 DEMO = TransferDemo(COIN_TO_VAULT)
 COIN_ZONE_DEMO = TransferDemo(COIN_TO_ZONE)
 ZONES_DEMO = TransferDemo(ZONE_TO_ZONE)
+COMETBFT_DEMO = TransferDemo(UNDER_COMETBFT)
 
 
 async def play(route: Route, net: Network) -> Report:

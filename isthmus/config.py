@@ -38,6 +38,7 @@ EXPECTED = {
     "chains.timeout_commit_ms": "whole milliseconds from 0 to 600000",
     "chains.keep_states": "a whole number, 0 or more",
     "chains.genesis": "tables by module, of texts, whole numbers, booleans and lists",
+    "chains.engine": '"isthmus" or "cometbft"',
     "paths": "tables [[paths]], each joining two chains over a port once",
     "paths.a": "the name of a chain",
     "paths.b": "the name of another chain than a",
@@ -100,6 +101,8 @@ class ChainSpec(_Table, frozen=True):
     """Recent states that a node keeps; 0 keeps all."""
     genesis: dict[str, object] = {}
     """Parts of the genesis state that differ from the kind's, by module."""
+    engine: Literal["isthmus", "cometbft"] = "isthmus"
+    """What decides its blocks: our engine, or CometBFT over ABCI, for kinds that can have it."""
 
     @property
     def id(self) -> str:

@@ -23,3 +23,13 @@ class NoNetwork(OperationFailed):
     def __init__(self, *, home: Path) -> None:
         super().__init__(f"no network in {home}: start one with isthmus up --home {home}")
         self.home = home
+
+
+class EngineNotFit(OperationFailed):
+    """A chain's kind cannot have the engine that the network's description wants."""
+
+    def __init__(self, *, chain: str, kind: str, engine: str) -> None:
+        super().__init__(f"chain {chain}: a chain of kind {kind} cannot have engine {engine}")
+        self.chain = chain
+        self.kind = kind
+        self.engine = engine

@@ -20,8 +20,8 @@ from chainkit.primitives.types import ChainId, Denom, TimestampNs
 from isthmus.accounts import Account, derive_account
 from isthmus.config import ChainSpec, NetSpec, PathEndSpec
 from isthmus.discovery import find_chain_kind, ibc_application_names, light_client_names
-from isthmus.errors import DamagedFile, NoNetwork
-from parachains.sdk.kinds import MAX_PORTS_PER_NODE, ChainPlan, WrittenNode
+from isthmus.errors import DamagedFile, EngineNotFit, NoNetwork
+from parachains.sdk.kinds import MAX_PORTS_PER_NODE, OWN_ENGINE, ChainPlan, WrittenNode
 from relay_chain.node.files import write_durably
 
 LOOPBACK = "127.0.0.1"
@@ -215,6 +215,8 @@ def chain_plan(
 ) -> ChainPlan:
     """Return what a chain's kind is told to write."""
     kind = find_chain_kind(chain.kind)
+    if chain.engine != OWN_ENGINE and chain.engine not in getattr(kind, "engines", ()):
+        raise EngineNotFit(chain=chain.name, kind=chain.kind, engine=chain.engine)
     return ChainPlan(
         name=chain.name,
         chain_id=ChainId(chain.id),
@@ -238,6 +240,7 @@ def chain_plan(
         applications=ibc_application_names(),
         genesis=chain.genesis,
         mqtt_url=mqtt_url,
+        engine=chain.engine,
     )
 
 

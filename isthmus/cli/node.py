@@ -11,7 +11,7 @@ import click
 import structlog
 
 from chainkit.primitives.types import TimestampNs
-from isthmus.cli.daemon.abci import abci
+from isthmus.cli.daemon.abci import abci, run_under_cometbft
 from isthmus.cli.daemon.genesis import genesis
 from isthmus.cli.daemon.home import write_home
 from isthmus.cli.daemon.keys import keys
@@ -29,7 +29,9 @@ from isthmus.cli.daemon.tx import tx
 from isthmus.cli.index import index
 from isthmus.cli.logs import configure_logs
 from isthmus.cli.output import Command, Group, say_when_slow
-from isthmus.compose import Overrides, build_node, open_remote_signer
+from isthmus.compose import Overrides, build_node, open_remote_signer, read_app_config
+from isthmus.restoring import restore_if_new
+from parachains.sdk.kinds import OWN_ENGINE
 from relay_chain.node.json_forms import public_key_to_json
 from relay_chain.node.node import NodePaths
 from relay_chain.node.p2p.node_key import load_or_create_node_key
@@ -127,7 +129,9 @@ def start(
     wanted = Overrides(
         mqtt_url=mqtt_url, rpc=rpc, p2p=p2p, grpc=grpc, api=api, minimum_gas_prices=prices
     )
-    asyncio.run(_run(home_of(home), wanted))
+    folder = home_of(home)
+    own = read_app_config(NodePaths(folder).app).engine == OWN_ENGINE
+    asyncio.run((_run if own else run_under_cometbft)(folder, wanted))
 
 
 def _level(text: str) -> str:
@@ -139,6 +143,7 @@ def _level(text: str) -> str:
 
 
 async def _run(home: Path, wanted: Overrides) -> None:
+    await restore_if_new(home, wanted)
     remote = open_remote_signer(home)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

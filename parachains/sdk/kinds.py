@@ -27,6 +27,10 @@ class NodeParts:
     """Planned upgrades of the chain that this program has."""
 
 
+OWN_ENGINE = "isthmus"
+"""The engine that this distribution brings."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChainPlan:
     """A chain of a local network that is to be written; times in milliseconds."""
@@ -52,6 +56,8 @@ class ChainPlan:
     """Parts of the genesis state that the network's description gives, by module."""
     mqtt_url: str = ""
     """Where nodes tell of their blocks; empty for nowhere."""
+    engine: str = OWN_ENGINE
+    """What decides its blocks; a kind that can have another names it in ``engines``."""
 
 
 @dataclass(frozen=True, slots=True)

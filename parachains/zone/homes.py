@@ -11,7 +11,8 @@ from pathlib import Path
 from chainkit.primitives.bech32 import encode_bech32
 from chainkit.primitives.types import Address, DurationNs, VotingPower
 from chainkit.sigverify.ed25519 import public_key_from_seed
-from parachains.sdk.kinds import ChainPlan, Ports, WrittenNode
+from parachains.sdk.block_times import slowest_block_ns
+from parachains.sdk.kinds import OWN_ENGINE, ChainPlan, Ports, WrittenNode
 from relay_chain.consensus.messages import Timeouts
 from relay_chain.node.config import (
     Endpoint,
@@ -113,6 +114,9 @@ def make_genesis(
         "ibc": {
             "allowed_clients": list(plan.light_clients),
             "applications": list(plan.applications),
+            "max_expected_time_per_block_ns": slowest_block_ns(
+                plan.timeout_propose_ms, plan.timeout_commit_ms
+            ),
         },
     }
     return Genesis(
@@ -167,8 +171,12 @@ def app_toml(plan: ChainPlan, app: str, node: WrittenNode) -> str:
     }
     if plan.mqtt_url:
         values["mqtt-url"] = plan.mqtt_url
+    if plan.engine != OWN_ENGINE:
+        values["engine"] = plan.engine
     # JSON's texts of printable characters are TOML's basic strings.
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    if plan.keep_states:
+        lines.append(f"keep-states = {plan.keep_states}")
     for name, address in (
         ("grpc", f"{LOOPBACK}:{node.grpc_port}"),
         ("api", f"tcp://{LOOPBACK}:{node.api_port}"),

@@ -42,6 +42,8 @@ class TendermintKind:
     summary: str
     staking: StakingGenesis
     asked: tuple[ZoneQuery, ...]
+    engines: tuple[str, ...] = ("cometbft",)
+    """What may decide their blocks besides our own engine."""
 
     @property
     def queries(self) -> tuple[QueryForm, ...]:

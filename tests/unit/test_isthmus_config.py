@@ -21,6 +21,7 @@ WHOLE = """
     timeout_propose_ms = 900
     timeout_commit_ms = 0
     keep_states = 10
+    engine = "isthmus"
     [chains.genesis.validators]
     unbonding_seconds = 60
     [[chains]]
@@ -58,6 +59,7 @@ WRONG = {
     "chains.timeout_commit_ms": "600001",
     "chains.keep_states": "-1",
     "chains.genesis": "3",
+    "chains.engine": '"tendermint"',
     "paths": "3",
     "paths.a": '"moon"',
     "paths.b": '"solo"',

@@ -1,17 +1,19 @@
-"""``isthmusd abci``: the application alone, for an engine in another process."""
+"""The application apart from its engine: ``isthmusd abci``, and ``start`` over CometBFT."""
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
 import structlog
 
+from isthmus.adapters.cometbft import find_engine, run_engine
 from isthmus.adapters.grpc_server import AbciGrpcServer
 from isthmus.cli.daemon.options import home_of, home_option
 from isthmus.cli.logs import configure_logs
 from isthmus.cli.output import Command
-from isthmus.compose import build_application
+from isthmus.compose import Overrides, build_application
 from relay_chain.abci.driver import AbciDriver
 from relay_chain.abci.server import AbciSocketServer
 from relay_chain.node.signing.endpoint import SignerEndpoint, TcpEndpoint, signer_endpoint_of
@@ -50,7 +52,37 @@ def _endpoint(address: str, transport: str) -> SignerEndpoint:
     return endpoint
 
 
+async def run_under_cometbft(home: Path, wanted: Overrides) -> None:
+    """Serve a home's application to a CometBFT of its own until interrupted.
+
+    Raises:
+        EngineAbsent: It is not on PATH.
+        EngineEnded: It ended by itself.
+    """
+    program = find_engine()
+    options = []
+    for option, address in (("--rpc.laddr", wanted.rpc), ("--p2p.laddr", wanted.p2p)):
+        if address:
+            options += [option, address]
+
+    async def serve(driver: AbciDriver) -> None:
+        server = AbciSocketServer(driver)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.run(TcpEndpoint("127.0.0.1", 0)))
+            port = await server.wait_listening()
+            await run_engine(program, home, f"tcp://127.0.0.1:{port}", *options)
+
+    await _until_stopped(home, serve)
+
+
 async def _run(home: Path, endpoint: SignerEndpoint, transport: str) -> None:
+    async def serve(driver: AbciDriver) -> None:
+        await _serve(driver, endpoint, transport)
+
+    await _until_stopped(home, serve)
+
+
+async def _until_stopped(home: Path, serve: Callable[[AbciDriver], Awaitable[None]]) -> None:
     application = build_application(home)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -58,12 +90,16 @@ async def _run(home: Path, endpoint: SignerEndpoint, transport: str) -> None:
         loop.add_signal_handler(number, stopped.set)
     try:
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(_serve(application.driver, endpoint, transport))
+            serving = group.create_task(_awaited(serve(application.driver)))
             await stopped.wait()
             structlog.get_logger().info("node.stopping")
             serving.cancel()
     finally:
         application.close()
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
 
 
 async def _serve(driver: AbciDriver, endpoint: SignerEndpoint, transport: str) -> None:
