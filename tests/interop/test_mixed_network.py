@@ -12,7 +12,8 @@ import pytest
 from chainkit.primitives.types import ChainId
 from chainkit.wire.proto.cosmos.bank.v1beta1 import tx_pb2 as bank_tx
 from isthmus.config import ChainSpec
-from tests.e2e.network import Process, Wallet, make_chain, running, wait_until
+from tests.e2e.network import Process, Wallet, clone, make_chain, running, wait_until
+from tests.e2e.test_duplicate_key import first_evidence
 from tests.interop.go_node import become_go, follower, peer_address, with_peers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1_200)]
@@ -149,3 +150,34 @@ def test_two_of_each_kind_agree_while_one_of_each_dies(tmp_path: Path, cometbft:
     for node in nodes[2:]:
         assert "vote.equivocation_found" not in node.log_text()
         assert "signature_refused" not in node.log_text()
+
+
+def test_an_equivocation_is_punished_by_both_kinds(tmp_path: Path, cometbft: Path) -> None:
+    """
+    A validator's key on two machines, one of them known to CometBFT's nodes only: the evidence
+    comes into a block that both kinds accept, the offender is no validator any more, and the
+    other three go on.
+    """
+    chain = make_chain(tmp_path / "net", SPEC)
+    addresses = [peer_address(node) for node in chain.nodes]
+    for index, node in enumerate(chain.nodes):
+        with_peers(node, addresses[:index])
+    twin = clone(chain.nodes[3], tmp_path / "twin", chain.nodes[:2])
+    nodes = [*(become_go(cometbft, node) for node in chain.nodes[:2]), *chain.nodes[2:]]
+    with running(nodes):
+        reach(nodes, 5)
+        with running([twin]):
+            taken_at, piece = first_evidence(nodes[2], 5)
+        reach(nodes[:3], taken_at + 5)
+        rounds_and_authors(nodes[:3], taken_at + 5)
+        offender = piece["value"]["vote_a"]["validator_address"]
+        left = [set(node.validators(taken_at + 4)) for node in nodes[:3]]
+        proposer = nodes[0].block(taken_at)["header"]["proposer_address"]
+        moniker = next(each.home.name for each in nodes if each.address() == proposer)
+        address = nodes[3].address()
+    print(
+        f"evidence of height {piece['value']['vote_a']['height']} in block {taken_at} of {moniker}"
+    )
+
+    assert offender == address
+    assert all(len(each) == 3 and offender not in each for each in left)
