@@ -1,18 +1,21 @@
 """What a packet asks of the hub, read from its data: a reader for each port."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
 
 from chainkit.primitives.errors import RuleBroken
-from chainkit.primitives.types import PortId
+from chainkit.primitives.types import ChannelId, Denom, PortId
 from chainkit.runtime.context import Context
 from ibc.forward.memo import parse_forward_memo
 from ibc.ics04_channel.types import Packet
 from ibc.ics20_transfer.application import PORT_ID as TRANSFER_PORT
+from ibc.ics20_transfer.denoms import TracedDenom
 from ibc.ics20_transfer.packet_data import decode_transfer_data, validate_transfer_data
-from ibc.ics20_transfer.transfers import denom_here
+from ibc.ics20_transfer.transfers import denom_across
 from integrity.axes import HIGHEST, LOWEST
+from integrity.limits import MAX_DENOMS
 from integrity.records import Contents
 
 HASH_LOCK_PORT = PortId("htlc")
@@ -42,13 +45,19 @@ class TransferReader:
         try:
             data = decode_transfer_data(packet.data)
             amount = validate_transfer_data(data)
-            denom, comes_home = denom_here(packet, data)
+            denom, local, comes_home = _denom_here(
+                data.denom,
+                packet.source_port,
+                packet.source_channel,
+                packet.destination_port,
+                packet.destination_channel,
+            )
             onward = parse_forward_memo(data.memo) if data.memo else None
         except RuleBroken:
             return Contents(port_level=LOWEST)
         if onward is None:
             return Contents(
-                denom=denom.local_denom(),
+                denom=local,
                 amount=amount,
                 receiver=data.receiver,
                 comes_home=comes_home,
@@ -59,7 +68,7 @@ class TransferReader:
         return Contents(
             onward_port=onward.port_id,
             onward_channel=onward.channel_id,
-            denom=denom.local_denom(),
+            denom=local,
             amount=amount,
             receiver=onward.receiver,
             comes_home=comes_home,
@@ -68,6 +77,15 @@ class TransferReader:
             port_level=LOWEST,
             sender=data.sender,
         )
+
+
+@lru_cache(MAX_DENOMS)
+def _denom_here(
+    path: str, port: PortId, channel: ChannelId, port_here: PortId, channel_here: ChannelId
+) -> tuple[TracedDenom, Denom, bool]:
+    """Return a denomination as the hub knows it, its name there, and whether it comes home."""
+    denom, comes_home = denom_across(path, (port, channel), (port_here, channel_here))
+    return denom, denom.local_denom(), comes_home
 
 
 class PreimageReader:

@@ -50,7 +50,7 @@ from integrity.records import (
     Settings,
     Traffic,
 )
-from integrity.rules import Content, Delivery, Flow, judge, meet
+from integrity.rules import Content, Delivery, Flow, judge
 from integrity.store import IntegrityStore, open_store
 from integrity.zones import came_home
 
@@ -139,7 +139,7 @@ class IntegrityGuard:
             self._hold(ctx, store, packet, ends, relayer)
             return Admission.HOLD
         self._count(ctx, store, params, ends)
-        if delivery in {Delivery.DEMOTE, Delivery.QUARANTINE}:
+        if delivery is not Delivery.DELIVER:
             store.lower_floor(destination.chain.name, destination.port, flow.label)
         words: tuple[str, ...] = ()
         if lift is not None:
@@ -235,13 +235,13 @@ class IntegrityGuard:
             policy = settings.policy(packet.destination_channel)
         wanted = LOWEST if destination is None else destination.chain.level.level
         if not contents.onward_channel:
-            wanted = meet(wanted, contents.port_level)
+            wanted = min(wanted, contents.port_level)
         isolated = source.chain.isolated or (
             "" if destination is None else destination.chain.isolated
         )
         flow = Flow(
-            label=meet(state.level, below),
-            label_when_sent=meet(was, below),
+            label=min(state.level, below),
+            label_when_sent=min(was, below),
             destination=wanted,
             hub=hub.level.level,
             content=self._content(ctx, contents),
@@ -292,11 +292,12 @@ class IntegrityGuard:
         """Count a packet against its zone's quota of the epoch."""
         if not source.is_bound:
             return
-        chain, traffic, record = source.chain, source.traffic, source.record
         epoch = params.epoch(ctx.height)
+        traffic = source.traffic
         used = traffic.used(epoch)
         if used >= params.packets_per_epoch:
             raise QuotaExceeded(f"{used} packets in epoch {epoch}")
+        chain, record = source.chain, source.record
         counted = Traffic(epoch, used + 1, traffic.full_epochs, traffic.full_epoch)
         if used + 1 == params.packets_per_epoch:
             chain, counted = quota_used_up(ctx, chain, counted, params)
@@ -330,10 +331,10 @@ class IntegrityGuard:
         endorsers: tuple[str, ...],
     ) -> None:
         """Keep the packet's lineage."""
-        ancestors: set[str] = set()
+        ancestors: tuple[str, ...] = ()
         if contents.comes_home:
             pool = store.pool(packet.destination_channel, contents.local_denom())
-            ancestors = {lot.source for lot in pool}
+            ancestors = tuple(sorted({lot.source for lot in pool} - {source.chain.name}))
         record = PacketRecord(
             source=source.chain.name,
             destination=destination.chain.name,
@@ -348,7 +349,7 @@ class IntegrityGuard:
             denom=contents.denom,
             amount=contents.amount,
             receiver=contents.receiver,
-            ancestors=tuple(sorted(ancestors - {source.chain.name})),
+            ancestors=ancestors,
             endorsed=flow.endorsed,
             endorsers=endorsers,
         )

@@ -9,6 +9,9 @@ MAX_NAME_BYTES = 64
 MAX_LOTS = 32
 """Lots of one denomination in one account; above it the two lowest become one."""
 
+MAX_DENOMS = 256
+"""Denominations by channel whose names are remembered between packets."""
+
 MAX_SCORE = 2**63 - 1
 """An axis' score is a whole number of this size at most."""
 

@@ -85,7 +85,7 @@ def judge(flow: Flow) -> Delivery:
         return Delivery.DELIVER
     if flow.isolated:
         raise ChainIsolated(flow.isolated)
-    if flow.content in {Content.RETURN, Content.PREIMAGE}:
+    if flow.content is Content.RETURN or flow.content is Content.PREIMAGE:
         return Delivery.DELIVER
     label = max(flow.label, -1 if flow.endorsed is None else flow.endorsed)
     if flow.destination > flow.hub:

@@ -35,8 +35,12 @@ class ZoneEntry:
     returning: int = 0
 
     def __post_init__(self) -> None:
-        amounts = (self.held, self.in_flight, self.custody, self.returning)
-        if min(amounts) >= 0 and max(amounts) <= MAX_AMOUNT:
+        if (
+            0 <= self.held <= MAX_AMOUNT
+            and 0 <= self.in_flight <= MAX_AMOUNT
+            and 0 <= self.custody <= MAX_AMOUNT
+            and 0 <= self.returning <= MAX_AMOUNT
+        ):
             return
         for name in ("held", "in_flight", "custody", "returning"):
             amount = getattr(self, name)

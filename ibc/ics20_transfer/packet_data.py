@@ -28,8 +28,9 @@ class TransferData:
     memo: str = ""
 
 
+@lru_cache(_CACHED)
 def validate_transfer_data(data: TransferData) -> int:
-    """Check every field and return the amount.
+    """Check every field and return the amount; asked before the application and by it.
 
     Raises:
         InvalidAmount: The amount is not a positive decimal of at most 256 bits, in its

@@ -229,14 +229,17 @@ def denom_here(packet: Packet, data: TransferData) -> tuple[TracedDenom, bool]:
     """
     there = (packet.source_port, packet.source_channel)
     here = (packet.destination_port, packet.destination_channel)
-    return _denom_across(data.denom, there, here)
+    return denom_across(data.denom, there, here)
 
 
 @lru_cache(_CACHED)
-def _denom_across(
+def denom_across(
     path: str, there: tuple[PortId, ChannelId], here: tuple[PortId, ChannelId]
 ) -> tuple[TracedDenom, bool]:
-    """See :func:`denom_here`; rules before the application ask the same as it does."""
+    """Return what :func:`denom_here` does, of a path between two ends of a channel.
+
+    Rules before the application ask the same as it does, so that it is remembered.
+    """
     denom = extract_denom(path)
     if denom.has_prefix(*there):
         return denom.returned(), True

@@ -8,6 +8,7 @@ from integrity.endorsements import packet_datum
 from tests.property.integrity_actions import Actions
 from tests.property.integrity_judge import Word
 from tests.property.integrity_net import FactMonitor, Fate
+from tests.property.integrity_register import TOP
 from tests.property.integrity_world import LEVEL, TERMS
 
 WORDS = {
@@ -131,6 +132,8 @@ class Changes(Actions):
             target = data.draw(st.sampled_from(zones[1:]))
             if not 0 < self.judge.levels[target] <= self.judge.levels["hub"]:
                 self.describe(target, self.judge.levels["hub"])
+            if flaw == "strict" and self.judge.levels[target] == TOP:
+                self.describe(target, TOP - 1)
             wanted = self.judge.levels[target]
             others = [zone for zone in zones if zone != target]
             zone = "aye" if flaw in ABOUT_AYE and "aye" in others else others[-1]

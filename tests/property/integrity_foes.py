@@ -162,6 +162,9 @@ class Foes(Actions):
         name = self.net.voucher(zone, "uhub", self.traces)
         if spends:
             self.gift(zone, 9)
+            for other in zones:
+                if other != zone:
+                    self.down("bob", other, "uhub", 10, hurry=False)
             self.up(zone, name, chain.balance("alice", name), hurry=False)
             for other in list(self.net.fates.values()):
                 if other.source == zone and other.state == "sent":

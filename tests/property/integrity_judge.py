@@ -229,6 +229,10 @@ class Judge:
                 held = self.out[denom].get(sent, (zone, level, 0))[2]
                 self.out[denom][sent] = (zone, level, held + part)
 
+    def best(self, denom: str) -> int:
+        """Return the highest label of any unit that came; -1 where none did."""
+        return max((label for label, n in self.arrived[denom].items() if n), default=-1)
+
     # --- quarantine ---------------------------------------------------------------------
 
     def freeze(self, zone: str, since: int) -> None:
@@ -261,7 +265,7 @@ class Judge:
             self.burned[key] = gone
             return
         if zone in self.demoting:
-            best = max((label for label, n in self.arrived[denom].items() if n), default=TOP)
+            best = self.best(denom)
             floor = min(best, self.floors.get((zone, "transfer"), TOP))
             if best < self.levels[zone]:
                 self.floors[zone, "transfer"] = floor

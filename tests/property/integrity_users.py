@@ -207,20 +207,34 @@ class Users(Actions):
             if self.hub.balance("bob", self.on_hub(zone)) >= amount:
                 self.down("bob", target, self.on_hub(zone), amount)
 
-    @rule(data=st.data(), mode=st.sampled_from((1, 2)), lot=st.booleans())
-    def a_port_takes_low_data(self, data, mode: int, lot: bool) -> None:
+    @rule(
+        data=st.data(), mode=st.sampled_from((1, 2)), what=st.sampled_from(("data", "lot", "word"))
+    )
+    def a_port_takes_low_data(self, data, mode: int, what: str) -> None:
         """Its channel is not strict: from then on it passes nothing up."""
         pair = self.falling(data)
         others = [zone for zone in self.free() if pair and zone not in pair]
         if pair is None or not others:
             return
         source, target = pair
+        if what == "lot":
+            # Of which no unit ever came that was good enough: then the lot was low for certain.
+            best = {zone: self.judge.best(self.on_hub(zone)) for zone in others}
+            others = [zone for zone in others if best[zone] < self.judge.levels[target]]
+        if not others:
+            return
         low = data.draw(st.sampled_from(others))
         if self.judge.levels[low] >= self.judge.levels[target]:
             self.cap(low, self.judge.levels[target] - 1)
+        token = f"u{low}"
+        if what == "word":
+            # A high chain's token, but who gets it is the low chain's word.
+            self.up(target, f"u{target}", 3, self.onward(low))
+            token = self.net.voucher(low, self.on_hub(target), self.traces)
         self.policy(source, mode)
-        self.up(low, f"u{low}", 3, "" if lot else self.onward(source))
-        if lot:
+        if self.net.chains[low].balance("alice", token) >= 3:
+            self.up(low, token, 3, "" if what == "lot" else self.onward(source))
+        if what == "lot" and self.hub.balance("bob", self.on_hub(low)) >= 3:
             self.down("bob", source, self.on_hub(low), 3)
         self.up(source, f"u{source}", 5, self.onward(target))
         self.policy(source, 0)

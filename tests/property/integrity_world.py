@@ -304,7 +304,8 @@ class World(RuleBasedStateMachine):
         if asset is not None:
             target = self.zone_of(asset)
             above = target and self.judge.levels[target] > self.judge.levels["hub"]
-            barred = self.judge.inflates(fate.source, asset) or (above and not asset.goes_home)
+            barred = self.judge.inflates(fate.source, asset)
+            barred |= bool(target) and not asset.goes_home and (above or self.equal(fate, target))
         else:
             opens = self.secrets.get(sha256(fate.packet.data), False)
             label = self.judge.label(fate.source, fate.packet.source_port)
@@ -313,6 +314,15 @@ class World(RuleBasedStateMachine):
         ruled = all(each.startswith("integrity/") for each in by)
         seen = any(event.type.startswith("ibccallbackerror-") for event in events)
         self.expect(not barred or (ruled and not seen), "an application saw what a rule bars")
+
+    def equal(self, fate: Fate, target: str) -> bool:
+        """Return whether a channel wants more than a packet is, whoever spoke for it."""
+        packet, wanted = fate.packet, self.judge.levels[target]
+        about = (fate.source, packet.destination_port, packet.destination_channel, packet.data)
+        higher = any(level > wanted for datum, level in self.judge.said if datum == about)
+        return (
+            target in self.judge.strictly and self.judge.label(fate.source) <= wanted and not higher
+        )
 
     def zone_of(self, asset: Asset) -> str:
         """Return the zone that an asset goes on to; empty if it ends on the hub."""
