@@ -26,7 +26,7 @@ MAX_SECONDS = 2.0
 
 ALLOWED: dict[str, tuple[type[Exception], ...]] = {
     "relayer.config.parse_settings": (WrongSetting,),
-    "relay_chain.node.config.parse_duration": (ValueError,),
+    "relay_chain.node.config_reading.parse_duration": (ValueError,),
 }
 """Named refusals that are no :class:`RuleBroken`, by decoder."""
 
