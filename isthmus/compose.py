@@ -34,6 +34,7 @@ from isthmus.errors import DamagedFile
 from parachains.sdk.kinds import NodeParts
 from parachains.sdk.users import ChainAccess
 from relay_chain.abci.driver import AbciDriver
+from relay_chain.node.api.methods import Api
 from relay_chain.node.config import BadSetting, Endpoint, NodeConfig, endpoint_of, read_config
 from relay_chain.node.genesis import Genesis, read_genesis
 from relay_chain.node.limits import MAX_SNAPSHOTS, STATE_SYNC_BLOCKS
@@ -247,7 +248,7 @@ def build_node(
     if announcer is not None:
         node.bus.listen(announcer.published)
     server = RpcServer(node.rpc.routes(), node.bus, config.rpc)
-    servers = _api_servers(app_config, node)
+    servers = _api_servers(app_config, node.api)
     close = (chain.close, index.close, state.close)
     return ComposedNode(node, server, announcer, close, servers)
 
@@ -258,6 +259,8 @@ class ComposedApplication:
 
     driver: AbciDriver
     close: Callable[[], None]
+    api_servers: tuple[ApiServer, ...] = ()
+    """Of the application's own methods: blocks, and handing transactions in, are the engine's."""
 
 
 def build_application(home: Path) -> ComposedApplication:
@@ -277,7 +280,9 @@ def build_application(home: Path) -> ComposedApplication:
     state = SqliteDatabase(paths.data / "application.db")
     application = factory(state, parts)
     snapshots = snapshots_of(paths, app_config, application, genesis)
-    return ComposedApplication(AbciDriver(application, genesis, snapshots), state.close)
+    api = Api(application, (), lambda: application.info().last_block_height)
+    driver = AbciDriver(application, genesis, snapshots)
+    return ComposedApplication(driver, state.close, _api_servers(app_config, api))
 
 
 def snapshots_of(
@@ -328,13 +333,13 @@ def _app_config(config: AppConfig, wanted: Overrides) -> AppConfig:
     return msgspec.structs.replace(config, **changes)
 
 
-def _api_servers(config: AppConfig, node: Node) -> tuple[ApiServer, ...]:
+def _api_servers(config: AppConfig, api: Api) -> tuple[ApiServer, ...]:
     """Return the gRPC server and the REST gateway, where ``app.toml`` wants them."""
     servers: list[ApiServer] = []
     if config.grpc.enable:
-        servers.append((GrpcServer(node.api), _endpoint(config.grpc.address, "grpc.address")))
+        servers.append((GrpcServer(api), _endpoint(config.grpc.address, "grpc.address")))
     if config.api.enable:
-        servers.append((RestServer(node.api), _endpoint(config.api.address, "api.address")))
+        servers.append((RestServer(api), _endpoint(config.api.address, "api.address")))
     return tuple(servers)
 
 
