@@ -57,7 +57,7 @@ sim: $(STAMP) ## the simulator over SEEDS seeds
 	$(BIN)/python -m parachains.account.simulation --seeds $(SEEDS)
 
 integrity-long: $(STAMP) ## 20,000 steps of random nets of chains against the judge of integrity levels
-	INTEGRITY_EXAMPLES=800 INTEGRITY_STEPS=50 INTEGRITY_LEAST_STEPS=20000 INTEGRITY_PROGRESS=1 \
+	INTEGRITY_EXAMPLES=600 INTEGRITY_STEPS=50 INTEGRITY_LEAST_STEPS=20000 INTEGRITY_PROGRESS=1 \
 		$(PYTEST) -s --timeout 7200 tests/property/test_integrity_flows.py
 
 integrity-mutants: $(STAMP) ## take out each rule of integrity levels; the random nets must notice

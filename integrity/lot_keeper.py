@@ -101,15 +101,14 @@ class LotKeeper:
         if came_home:
             lots = self._release(ctx, store, packet, coin)
         else:
-            entry = store.zone(channel_id, coin.denom)
-            store.set_zone(channel_id, coin.denom, arrived(entry, coin.amount))
+            store.change_zone(channel_id, coin.denom, lambda entry: arrived(entry, coin.amount))
             record = store.packet(packet.destination_port, channel_id, packet.sequence)
             assert record is not None, "the guard noted what it let in"
             label = record.label
             if record.endorsed is not None:
                 label = max(label, record.endorsed)
             lots = (Lot(label, record.source, ctx.height, coin.amount),)
-        store.set_lots(owner, coin.denom, add(store.lots(owner, coin.denom), lots))
+        store.add_lots(owner, coin.denom, lots)
 
     def undone(
         self, ctx: Context, packet: Packet, owner: Address, coin: Coin, *, came_home: bool
@@ -163,7 +162,7 @@ class LotKeeper:
         Raises:
             LotFrozen: What is not in quarantine does not suffice.
         """
-        if sender in {receiver, self.ledger.module_address(MODULE)}:
+        if sender == receiver or sender == self.ledger.module_address(MODULE):
             return
         store = open_store(ctx)
         if not store.lots(sender, coin.denom):

@@ -1,6 +1,6 @@
 """The store ``integrity``: what lies where, as values."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from chainkit.primitives.types import Address, ChannelId, ClientId, Denom, PortId, Sequence
@@ -30,7 +30,7 @@ from integrity.codec import (
     load_traffic,
     load_zone,
 )
-from integrity.lots import Lots
+from integrity.lots import Lots, add
 from integrity.records import (
     HUB,
     NO_SETTINGS,
@@ -164,6 +164,12 @@ class IntegrityStore:
         """Write an account's lots."""
         self._set(_lots_key(owner, denom), dump_lots(lots) if lots else None)
 
+    def add_lots(self, owner: Address, denom: Denom, more: Lots) -> None:
+        """Add lots to an account's."""
+        key = _lots_key(owner, denom)
+        value = self.kv.get(key)
+        self._set(key, dump_lots(add(() if value is None else load_lots(value), more)))
+
     def all_lots(self) -> Iterator[tuple[Address, Denom, Lots]]:
         """Yield every account's lots."""
         for key, value in self.kv.iterate(_LOTS, prefix_end(_LOTS)):
@@ -224,6 +230,14 @@ class IntegrityStore:
         """Write an entry of the ledger of zones."""
         value = None if entry.is_empty() else dump_zone(entry)
         self._set(_ZONE + f"{channel_id}/{denom}".encode(), value)
+
+    def change_zone(
+        self, channel_id: ChannelId, denom: Denom, change: Callable[[ZoneEntry], ZoneEntry]
+    ) -> None:
+        """Write what becomes of an entry of the ledger of zones; never empty."""
+        key = _ZONE + f"{channel_id}/{denom}".encode()
+        value = self.kv.get(key)
+        self.kv.set(key, dump_zone(change(EMPTY if value is None else load_zone(value))))
 
     def zones(self) -> Iterator[tuple[ChannelId, Denom, ZoneEntry]]:
         """Yield the ledger of zones, by channel and denomination."""

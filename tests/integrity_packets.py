@@ -73,14 +73,26 @@ class PacketOfAZone:
         self.bank = modules["bank"]
         [self.core] = [each for each in modules.values() if isinstance(each, IbcModule)]
         self.transfers = modules["transfer"].transfers
+        self.gate = modules["integrity_flood"]
+        self.judge_tx = self.gate.ante
         self.rules = (self.core.router.middleware, self.transfers.labels, self.bank._watchers)
 
     def switch(self, *, on: bool) -> None:
-        """Put the guard, the keeper of lots and its ear at the bank in their places, or none."""
+        """Put the guard, the gate, the keeper of lots and its ear at the bank there, or none."""
         middleware, labels, watchers = self.rules if on else ((), NO_LABELS, ())
         object.__setattr__(self.core.router, "middleware", middleware)
         object.__setattr__(self.transfers, "labels", labels)
         self.bank._watchers = watchers
+        self.gate.ante = self.judge_tx if on else lambda ctx, messages: None
+
+    def run_whole(self) -> None:
+        """Do all that a node does with it: the mempool's check, header and proof too, then a block."""
+        hub = self.hub
+        hub.app._check = None
+        checked = hub.app.check_tx(self.tx, recheck=False)
+        hub.app._check = None
+        assert checked.code == 0, checked.log
+        self.run_block()
 
     def run_block(self) -> None:
         """Run a block with the transaction alone, signature, fees and hashes included."""
