@@ -165,7 +165,9 @@ class IntegrityStore:
         self._set(_lots_key(owner, denom), dump_lots(lots) if lots else None)
 
     def add_lots(self, owner: Address, denom: Denom, more: Lots) -> None:
-        """Add lots to an account's."""
+        """Add lots to an account's; what never left the hub is in none."""
+        if not more:
+            return
         key = _lots_key(owner, denom)
         value = self.kv.get(key)
         self._set(key, dump_lots(add(() if value is None else load_lots(value), more)))
