@@ -28,6 +28,7 @@ from chainkit.wire.proto.ibc.core.client.v1 import query_pb2 as client_query
 from chainkit.wire.proto.ibc.lightclients.tendermint.v1 import tendermint_pb2
 from isthmus.accounts import derive_account
 from isthmus.cli.main import cli
+from isthmus.config import NetSpec
 from isthmus.homes import FIRST_OPERATOR_INDEX
 from tests.clients.cosmos_network import SPEC, CosmosNetwork, cosmos_network
 from tests.e2e.network import Process, Wallet, wait_until
@@ -181,11 +182,10 @@ def configure(network: CosmosNetwork, folder: Path, *more: str) -> list[list[str
     return [words[3:] for words in lines]
 
 
-@pytest.fixture(scope="module")
-def joined(hermes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Joined]:
+@contextmanager
+def joining(hermes: Path, root: Path, spec: NetSpec) -> Iterator[Joined]:
     """A hub and a zone; Hermes has done all that ``hermes-config`` tells, up to ``start``."""
-    root = tmp_path_factory.mktemp("hermes")
-    with cosmos_network(root / "net", NETWORK) as network:
+    with cosmos_network(root / "net", spec) as network:
         relayer = Hermes(hermes, root / "hermes")
         for words in configure(network, relayer.folder, "--account", "alice"):
             if words[:2] == ["keys", "add"]:
@@ -193,6 +193,13 @@ def joined(hermes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[J
         for words in configure(network, relayer.folder)[:-1]:
             relayer.run(*words)
         yield Joined(network, relayer)
+
+
+@pytest.fixture(scope="module")
+def joined(hermes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Joined]:
+    """Two chains on our own engine."""
+    with joining(hermes, tmp_path_factory.mktemp("hermes"), NETWORK) as made:
+        yield made
 
 
 def messages(log: Path, *levels: str) -> list[str]:
@@ -374,3 +381,18 @@ def proposals(hub: Process) -> int:
         gov_query.QueryProposalsResponse,
     )
     return len(answer.proposals)
+
+
+def test_chains_that_cometbft_runs_are_joined_the_same(
+    hermes: Path, cometbft: Path, tmp_path: Path
+) -> None:
+    """With CometBFT as engine of both, our applications below it: ten transfers each way."""
+    del cometbft  # found on PATH by the nodes
+    chains = tuple(msgspec.structs.replace(chain, engine="cometbft") for chain in SPEC.chains)
+    spec = msgspec.structs.replace(SPEC, chains=chains)
+    with joining(hermes, tmp_path, spec) as made:
+        for chain in IDS:
+            made.send(chain, 10)
+        made.clear()
+        assert {chain: made.vouchers(chain) for chain in IDS} == {"hub": 10, "zone": 10}
+        assert {chain: made.pending(chain) for chain in IDS} == {"hub": 0, "zone": 0}

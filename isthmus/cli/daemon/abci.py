@@ -90,10 +90,15 @@ async def _until_stopped(home: Path, serve: Callable[[AbciDriver], Awaitable[Non
         loop.add_signal_handler(number, stopped.set)
     try:
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(_awaited(serve(application.driver)))
+            tasks = [group.create_task(_awaited(serve(application.driver)))]
+            tasks += [
+                group.create_task(server.run(at.host, at.port))
+                for server, at in application.api_servers
+            ]
             await stopped.wait()
             structlog.get_logger().info("node.stopping")
-            serving.cancel()
+            for task in tasks:
+                task.cancel()
     finally:
         application.close()
 
