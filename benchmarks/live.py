@@ -8,10 +8,10 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from benchmarks.load import commit_latency, percentile, send, throughput
 from benchmarks.network import (
     ChainAccess,
     DeliveryReader,
@@ -22,22 +22,12 @@ from benchmarks.network import (
 )
 from benchmarks.report import Row
 from chainkit.primitives.errors import OperationFailed
-from chainkit.wire.proto.cosmos.bank.v1beta1.tx_pb2 import MsgSend
-from chainkit.wire.proto.cosmos.base.v1beta1.coin_pb2 import Coin
-from isthmus.homes import NetPlace
-from parachains.zone.accounts import tx_hash_of
 
 PACKETS = 40
 TRANSFERS = 1_500
 LATENCY_SAMPLES = 40
 DELIVERY_TIMEOUT_S = 120.0
 POLL_S = 0.02
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that ``share`` of all are at most."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def measure(packets: int = PACKETS, transfers: int = TRANSFERS) -> list[Row]:
@@ -75,8 +65,12 @@ async def _measure(home: Path, packets: int, transfers: int) -> list[Row]:
             for account in place.accounts
             if account.name != "relayer"
         ]
-        commits = await _commit_latency(senders[0], place, min(packets, LATENCY_SAMPLES))
-        rate, blocks = await _throughput(senders, place, transfers)
+        samples = [send(senders[0], place) for _ in range(min(packets, LATENCY_SAMPLES))]
+        commits = await commit_latency(senders[0].rpc, samples)
+        batches = [
+            [send(sender, place) for _ in range(transfers // len(senders))] for sender in senders
+        ]
+        rate, blocks = await throughput([sender.transport for sender in senders], batches)
     return [
         Row(
             "start-up: `isthmus up` is ready",
@@ -112,78 +106,3 @@ async def _packets(
         await reader.advance()
         await asyncio.sleep(POLL_S)
     return [reader.seen_at[number] - at for number, at in submitted.items()]
-
-
-def _send(access: ChainAccess, place: NetPlace) -> MsgSend:
-    receiver = place.accounts[1].addresses[access.place.name]
-    return MsgSend(
-        from_address=access.key.address,
-        to_address=receiver,
-        amount=[Coin(denom=access.place.denom, amount="1")],
-    )
-
-
-async def _commit_latency(access: ChainAccess, place: NetPlace, count: int) -> list[float]:
-    """Submit transfers one by one and return how long until RPC answers each's outcome."""
-    delays = []
-    for _ in range(count):
-        data = access.sign(_send(access, place))
-        began = time.monotonic()
-        await access.rpc.broadcast(data)
-        access.sequence += 1
-        await _committed(access, data)
-        delays.append(time.monotonic() - began)
-    return delays
-
-
-async def _committed(access: ChainAccess, tx: bytes) -> None:
-    """Wait until RPC answers what a block made of a transaction."""
-    deadline = time.monotonic() + DELIVERY_TIMEOUT_S
-    while (outcome := await access.rpc.outcome(tx_hash_of(tx))) is None:
-        if time.monotonic() > deadline:
-            raise OperationFailed("a transaction is in no block")
-        await asyncio.sleep(POLL_S)
-    if outcome.code != 0:
-        raise OperationFailed(outcome.log)
-
-
-async def _throughput(
-    senders: Sequence[ChainAccess], place: NetPlace, count: int
-) -> tuple[float, int]:
-    """Submit ``count`` transfers as fast as the hub takes them.
-
-    Returns:
-        Transfers a second over the blocks that held them, by the blocks' own times, and how
-        many blocks those are.
-    """
-    hub = senders[0]
-    each = count // len(senders)
-    before = (await hub.client.status()).height
-    batches = []
-    for sender in senders:
-        await sender.read_account()
-        batch = []
-        for _ in range(each):
-            batch.append(sender.sign(_send(sender, place)))
-            sender.sequence += 1
-        batches.append(batch)
-    async with asyncio.TaskGroup() as group:
-        for sender, batch in zip(senders, batches, strict=True):
-            group.create_task(_hand_over(sender, batch))
-    for batch in batches:
-        await _committed(hub, batch[-1])
-    after = (await hub.client.status()).height
-    times = [(await hub.rpc.header(before)).time]
-    held = [0]
-    for height in range(before + 1, after + 1):
-        answer = await hub.transport.call("block", {"height": str(height)})
-        times.append((await hub.rpc.header(height)).time)
-        held.append(len(answer["block"]["data"]["txs"] or ()))
-    full = [index for index, txs in enumerate(held) if txs]
-    span_ns = times[full[-1]] - times[full[0] - 1]
-    return sum(held) * 1e9 / span_ns, len(full)
-
-
-async def _hand_over(sender: ChainAccess, batch: Sequence[bytes]) -> None:
-    for data in batch:
-        await sender.rpc.broadcast(data)

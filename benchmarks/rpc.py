@@ -15,7 +15,7 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.live import percentile
+from benchmarks.load import percentile
 from benchmarks.report import Row
 from chainkit.primitives.types import DurationNs
 from relay_chain.node.config import read_config, write_config

@@ -14,6 +14,7 @@ from benchmarks import (
     block_sync,
     dag,
     dag_network,
+    engines,
     ethereum,
     ghostdag,
     light_client,
@@ -25,7 +26,7 @@ from benchmarks import (
     simulator,
     transfer,
 )
-from benchmarks.live import percentile
+from benchmarks.load import percentile
 from benchmarks.processes import descendants_of, name_of, usage_of
 from benchmarks.report import Row, format_rows
 from benchmarks.soak import BASELINE_SHARE, MAX_GROWTH, Process, Run, memory_table, voucher_denom
@@ -61,6 +62,7 @@ def test_a_benchmark_of_pure_code_measures(measure, sizes):
     [
         (block_sync.measure, {"blocks": 20}),
         (dag_network.measure, {"payments": 120, "intervals_ms": (200,)}),
+        (engines.measure, {"transfers": 20, "samples": 2}),
         (live.measure, {"packets": 2, "transfers": 20}),
         (rpc.measure, {"requests": 2, "subscribers": 3, "blocks": 1, "txs": 2}),
         (transfer.measure, {"runs": 1}),
