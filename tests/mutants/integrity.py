@@ -117,7 +117,7 @@ MUTANTS = (
         "integrity: a chain that nobody bound is of level 0",
         _GUARD,
         "LevelState(LOWEST), client_id=client_id)",
-        "LevelState(HIGHEST), client_id=client_id)",
+        "LevelState(Level(4)), client_id=client_id)",
         f"{_T_GUARD}::test_a_channel_nobody_bound_is_of_level_0",
     ),
     Mutant(
@@ -298,8 +298,8 @@ MUTANTS = (
     Mutant(
         "integrity: a proof counts whenever the next block is measured",
         _MONITOR,
-        "        chains = store.chains() if boundary else self._touched(ctx, store, since)",
-        "        chains = store.chains() if boundary else self._touched(ctx, store, ctx.height)",
+        "        chains = store.chains() if boundary else self._touched(ctx, store, since, convicted)",
+        "        chains = store.chains() if boundary else self._touched(ctx, store, ctx.height, convicted)",
         "tests/unit/test_integrity_monitor.py::test_a_proof_is_not_lost_where_blocks_were_not_measured",
     ),
     Mutant(

@@ -57,7 +57,7 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "a chain that nobody bound is of level 0",
         _GUARD,
         "LevelState(LOWEST), client_id=client_id)",
-        "LevelState(HIGHEST), client_id=client_id)",
+        "LevelState(Level(4)), client_id=client_id)",
     ),
     (
         "a port that took low data passes nothing up",
@@ -192,8 +192,8 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     (
         "what waits is judged by the level that its source has now",
         _GUARD,
-        "            label=meet(state.level, below),",
-        "            label=meet(was, below),",
+        "            label=min(state.level, below),",
+        "            label=min(was, below),",
     ),
     (
         "who asks in vain gains no time",
