@@ -245,6 +245,8 @@ class Foes(Actions):
                 self.hub.commit(blocks)
             if fate.state == "held":
                 self.ask_again(fate)
+        if fate.state == "held":
+            self.hub.commit(max(fate.held_at + TERMS.hold - self.hub.height, 0))
         self.settle()
 
     @rule(data=st.data(), amount=st.integers(1, 1_000_000))
