@@ -42,7 +42,7 @@ type: $(STAMP) ## mypy --strict
 docs: $(STAMP) ## links, command examples and log events named in the documents exist
 	$(PYTEST) tests/house
 
-e2e: $(STAMP) ## real processes and long tests, one after another (< 25 minutes)
+e2e: $(STAMP) ## real processes and long tests, one after another (half an hour)
 	$(PYTEST) -v --durations=10 -m "e2e or slow" --ignore=tests/clients --ignore=tests/interop tests
 
 clients: $(STAMP) ## foreign clients and a foreign relayer against our endpoints

@@ -85,7 +85,7 @@ MUTANTS = [
     Mutant(
         "crash-key-forgets-what-it-signed",
         f"{NODE}/privval.py",
-        "        self._state = _read_state(state_path) if state_path.exists() else SignState()\n",
+        "        self._state = read_sign_state(state_path) if state_path.exists() else SignState()\n",
         "        self._state = SignState()\n",
         "tests/unit/test_node_crashes.py::"
         "test_a_disk_that_lied_about_the_log_makes_nobody_sign_twice",

@@ -434,25 +434,4 @@ MUTANTS = [
         "        return extra\n    return extra\n",
         f"{VOTES}::test_a_block_with_a_vote_that_must_not_be_is_refused",
     ),
-    Mutant(
-        "qbft-client-needs-two-thirds-of-a-set-that-changed",
-        f"{CLIENT}/rules.py",
-        "        return needed - 1\n",
-        "        return needed\n",
-        f"{VOTES}::test_the_light_client_follows_every_change",
-    ),
-    Mutant(
-        "qbft-client-one-seal-less-at-any-height",
-        f"{CLIENT}/rules.py",
-        " and message.height.revision_height == next_height:",
-        " and next_height:",
-        f"{LIGHT}::test_one_seal_less_is_enough_for_one_change_at_the_next_height_only",
-    ),
-    Mutant(
-        "qbft-client-one-seal-less-for-any-change",
-        f"{CLIENT}/rules.py",
-        "    if len(changed) == 1 and",
-        "    if len(changed) and",
-        f"{LIGHT}::test_one_seal_less_is_enough_for_one_change_at_the_next_height_only",
-    ),
 ]

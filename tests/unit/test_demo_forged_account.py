@@ -124,6 +124,7 @@ def test_no_forgery_is_accepted(judged, kind) -> None:
                 "isthmus-qbft/9 NotEnoughTrust",
                 "isthmus-qbft/8 NotEnoughSeals",
                 "isthmus-qbft/7 UnknownSeal",
+                "isthmus-qbft/5 TooManySeals",
                 "isthmus-qbft/4 InvalidValidators",
             },
         ),

@@ -290,9 +290,7 @@ async def test_a_signer_with_another_key_is_refused_for_ever(tmp_path):
             await _play(at, None, key=public_key_from_seed(b"\x08" * 32))
 
     assert again.public_key == first.public_key == KEY
-    assert [entry["error"] for entry in logs if entry["event"] == "signer.dropped"] == [
-        "OtherKey"
-    ]
+    assert [entry["error"] for entry in logs if entry["event"] == "signer.dropped"] == ["OtherKey"]
 
 
 async def test_garbage_ends_the_connection(tmp_path):
