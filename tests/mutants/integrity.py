@@ -309,4 +309,11 @@ MUTANTS = (
         "            least += 0\n",
         "tests/unit/test_integrity_labels.py::test_a_channel_that_wants_more_takes_no_equal_lot_of_a_user",
     ),
+    Mutant(
+        "integrity: plain data above the hub",
+        _GUARD,
+        "            judge(Flow(hub, hub, chain.level.level, hub))",
+        "            judge(Flow(hub, hub, hub, hub))",
+        "tests/unit/test_integrity_guard.py::test_plain_data_of_the_hub_goes_no_higher_than_the_hub",
+    ),
 )

@@ -26,7 +26,7 @@ from integrity.errors import (
 from integrity.isolation import cut_off
 from integrity.levels import LevelState
 from integrity.lots import total
-from integrity.records import ChannelPolicy, Params
+from integrity.records import HUB, ChannelPolicy, Params
 from integrity.rules import Mode
 from tests.unit.ibc_worlds import address, datagram_path, send, send_datagram
 from tests.unit.integrity_worlds import ACCEPTED, Hub
@@ -296,6 +296,18 @@ def test_plain_data_for_the_hub_needs_the_hubs_level():
     packet = send_datagram(path.b, b"oracle value: 7")
     _, events = path.recv(path.a, packet)
     assert refused_by([found for _, found in written_acknowledgements(events)], LowToHigh)
+
+
+def test_plain_data_of_the_hub_goes_no_higher_than_the_hub():
+    """A datagram of the hub's own user reaches a chain of the hub's level, and none above it."""
+    hub = Hub(hub=2, high=3)
+    path = datagram_path(hub.chain, hub.zones["high"])
+    hub.change("high", client_id=path.a.client_id)
+    with pytest.raises(HubTooLow):
+        send_datagram(path.a, b"as the hub says")
+    hub.describe(HUB, 3)
+
+    assert b"as the hub says" in send_datagram(path.a, b"as the hub says").data
 
 
 @pytest.mark.parametrize("mode", [Mode.LOW_WATER_MARK, Mode.RING])
