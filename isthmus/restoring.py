@@ -15,6 +15,7 @@ from isthmus.discovery import find_node_application
 from parachains.zone.rpc import Rpc
 from parachains.zone.rpc_forms import field
 from relay_chain.node.config import StateSyncConfig
+from relay_chain.node.files import write_durably
 from relay_chain.node.genesis import Genesis, read_genesis
 from relay_chain.node.json_forms import params_from_json
 from relay_chain.node.node import NodePaths
@@ -22,6 +23,10 @@ from relay_chain.node.p2p.node_key import load_or_create_node_key
 from relay_chain.node.restore.node import is_new, restore
 from relay_chain.node.restore.reactor import RestoreReactor
 from relay_chain.node.restore.trust import TrustedStates
+
+APPLICATION_DATABASE = "application.db"
+BEGUN_FILE = "restoring"
+"""There from before a restoration until the node's own state is written."""
 
 
 class RpcLightSource:
@@ -49,6 +54,9 @@ class RpcLightSource:
 async def restore_if_new(home: Path, wanted: Overrides) -> None:
     """Restore a snapshot, where the settings want it and the home has no state.
 
+    The application's state is whole before the chain's is written: a process that ends in
+    between leaves a file that says so, and the next one begins anew.
+
     Raises:
         RuleBroken: A file of the home is not of its form.
         OperationFailed: The application takes no snapshots or gave up, another process uses
@@ -64,9 +72,14 @@ async def restore_if_new(home: Path, wanted: Overrides) -> None:
     async with AsyncExitStack() as stack:
         chain = SqliteDatabase(paths.chain_database)
         stack.callback(chain.close)
+        begun = paths.data / BEGUN_FILE
         if not is_new(chain):
+            begun.unlink(missing_ok=True)
             return
-        state = SqliteDatabase(paths.data / "application.db")
+        if begun.exists():
+            _drop(paths.data / APPLICATION_DATABASE)
+        write_durably(begun, b"")
+        state = SqliteDatabase(paths.data / APPLICATION_DATABASE)
         stack.callback(state.close)
         factory = find_node_application(app_config.app)
         parts = node_parts(app_config, genesis, config.pruning.keep_states)
@@ -78,6 +91,13 @@ async def restore_if_new(home: Path, wanted: Overrides) -> None:
         reactor = RestoreReactor(snapshots, application.info, trusted)
         node_key = load_or_create_node_key(paths.node_key)
         await restore(config, node_key, genesis.chain_id, chain, reactor)
+        begun.unlink()
+
+
+def _drop(database: Path) -> None:
+    """Remove what a restoration left that did not come to its end; the chain's lock is held."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
 async def _trusted(

@@ -51,4 +51,11 @@ MUTANTS = [
         f"{_TESTS}::test_a_silent_peer_is_asked_no_more",
         timeout_s=30,
     ),
+    Mutant(
+        "restore-unfinished-state-taken-for-a-whole-one",
+        "isthmus/restoring.py",
+        "        if begun.exists():\n",
+        "        if not begun.parent.exists():\n",
+        "tests/unit/test_isthmus_restoring.py::test_what_an_unfinished_restoration_left_is_dropped",
+    ),
 ]
