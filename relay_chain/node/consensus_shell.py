@@ -111,6 +111,8 @@ class ConsensusShell:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: tuple[int, int, int] = (0, 0, 0)
         self._parts: PartSet | None = None
+        self._built: PartSet | None = None
+        """Of the block that this node made last; the machine may have refused it."""
         self._started_ns = now()
 
     # --- what reactors ask --------------------------------------------------------------
@@ -329,7 +331,10 @@ class ConsensusShell:
         if self._parts is not None and self._parts.header == target.part_set_header:
             return
         known = machine.blocks.get(target)
-        if known is not None:
+        built = self._built
+        if known is not None and built is not None and built.header == target.part_set_header:
+            self._parts = built
+        elif known is not None:
             header, parts = split_block(encode_block(known.block))
             self._parts = PartSet.of_parts(header, parts)
         else:
@@ -403,7 +408,8 @@ class ConsensusShell:
         assert self._address is not None
         block = self._executor.build(effect.last_commit, self._address)
         header, parts = split_block(encode_block(block))
-        self._parts = PartSet.of_parts(header, parts)
+        # Not yet what is gathered: another proposal of this round may have come before it.
+        self._built = PartSet.of_parts(header, parts)
         block_id = BlockId(header_hash(block.header), header)
         self._feed_self(BlockBuilt(effect.height, effect.round, block_id, block))
 
@@ -433,7 +439,7 @@ class ConsensusShell:
         self._executor.save_block(block, block_id, self._parts_of(decide), decide.commit)
         self._wal.end_height(decide.height)
         self._executor.apply_block(block, block_id)
-        self._parts = None
+        self._parts = self._built = None
         if self._follows:
             self._follows = False
             self.machine = new_machine(self._address, self._timeouts)

@@ -4,6 +4,14 @@ from tests.mutants.support import Mutant
 
 MUTANTS = [
     Mutant(
+        "shell-gathers-its-own-block-instead-of-the-proposal",
+        "relay_chain/node/consensus_shell.py",
+        "        self._built = PartSet.of_parts(header, parts)\n",
+        "        self._parts = self._built = PartSet.of_parts(header, parts)\n",
+        "tests/unit/test_node_consensus_shell.py::"
+        "test_a_block_that_comes_from_outside_and_is_made_here_too_is_taken",
+    ),
+    Mutant(
         "shell-wait-for-prevotes-cancels-that-for-precommits",
         "relay_chain/node/consensus_shell.py",
         "        if position < self._timer_at:\n",

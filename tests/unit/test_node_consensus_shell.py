@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from chainkit.formats.tendermint.block_codec import encode_block
+from chainkit.formats.tendermint.hashing import header_hash
+from chainkit.formats.tendermint.parts import split_block
 from chainkit.formats.tendermint.types import BlockId, PartSetHeader, Proposal, Vote, VoteType
 from relay_chain.consensus.messages import ProposalReceived, VoteReceived
 from relay_chain.node.consensus_ports import NotSigned
 from relay_chain.node.consensus_shell import ConsensusShell
+from relay_chain.node.reactors.ports import PartReceived
 from relay_chain.node.wal import WriteAheadLog
 from tests.node_in_memory import MemoryNode
 
@@ -88,3 +92,29 @@ async def test_a_forged_signature_drops_the_peer_that_passed_it_on(
 
     assert [peer_id for peer_id, _ in dropped] == [LIAR]
     assert isinstance(dropped[0][1], NotSigned)
+
+
+async def test_a_block_that_comes_from_outside_and_is_made_here_too_is_taken(
+    tmp_path: Path,
+) -> None:
+    """
+    The key's own proposal comes back before its turn, from a twin or from before a crash, and
+    the block made then is the same to the byte: its parts are taken, and round 0 decides.
+    """
+    node = MemoryNode(tmp_path)
+    block = node.executor.build(None, node.key.address)
+    header, parts = split_block(encode_block(block))
+    block_id = BlockId(header_hash(block.header), header)
+    proposal = Proposal(1, 0, -1, block_id, block.header.time)
+    signed = node.key.sign_proposal(node.executor.chain_id, proposal)
+    await node.shell.submit(ProposalReceived(signed, "cd" * 20))
+    made = asyncio.Event()
+    build = node.executor.build
+    node.executor.build = lambda *given: (made.set(), build(*given))[1]
+    async with node.running():
+        await made.wait()
+        await node.shell.submit(PartReceived(1, 0, parts[0], "cd" * 20))
+        await node.reach(2)
+
+    assert node.executor.blocks.seen_commit(1).round == 0
+    assert node.executor.blocks.block_id(1) == block_id
